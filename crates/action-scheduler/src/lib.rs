@@ -1,0 +1,4 @@
+//! A durable, traceable scheduler for hooks.
+
+pub mod schedule;
+pub mod time;

@@ -1,0 +1,1 @@
+//! When an action runs: once, as soon as possible, or again and again.

@@ -1,0 +1,1 @@
+//! Clocks, and dates as people write them.
