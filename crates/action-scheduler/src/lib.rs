@@ -1,4 +1,25 @@
 //! A durable, traceable scheduler for hooks.
 
+pub mod action;
+pub mod args;
+pub mod error;
+pub mod handler;
+pub mod log;
+pub mod policy;
+pub mod query;
 pub mod schedule;
+pub mod store;
 pub mod time;
+
+pub use action::{
+    Action, ActionId, Attempt, ChainId, ClaimId, Group, Hook, NewAction, Priority, RunnerId,
+    Status, Unique,
+};
+pub use args::Args;
+pub use error::{Error, Invalid, Result, StoreError, StoreErrorKind};
+pub use handler::{Failure, Handler, HandlerContext};
+pub use log::{Context, LogEntry, Step};
+pub use policy::{Policies, Policy};
+pub use query::Query;
+pub use schedule::Schedule;
+pub use store::Store;

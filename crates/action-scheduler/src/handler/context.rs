@@ -1,0 +1,106 @@
+//! What a handler is told about the attempt it runs.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use crate::action::{ActionId, Attempt, Group, Hook};
+use crate::args::Args;
+use crate::log::{NewLogEntry, Step};
+use crate::store::ClaimedAction;
+
+/// One attempt of an action, as its handlers see it. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct HandlerContext(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    action: ClaimedAction,
+    attempt: Attempt,
+    deadline: Timestamp,
+    cancellation: CancellationToken,
+    entries: Mutex<Vec<NewLogEntry>>,
+}
+
+impl HandlerContext {
+    /// The context of an attempt; `deadline` is when it will be marked as timed out.
+    pub fn new(
+        action: ClaimedAction,
+        attempt: Attempt,
+        deadline: Timestamp,
+        cancellation: CancellationToken,
+    ) -> Self {
+        Self(Arc::new(Inner { action, attempt, deadline, cancellation, entries: Mutex::default() }))
+    }
+
+    /// The id of the action.
+    pub fn id(&self) -> ActionId {
+        self.0.action.id
+    }
+
+    /// What is to happen.
+    pub fn hook(&self) -> &Hook {
+        &self.0.action.hook
+    }
+
+    /// The group of the action.
+    pub fn group(&self) -> &Group {
+        &self.0.action.group
+    }
+
+    /// The args.
+    pub fn args(&self) -> &Args {
+        &self.0.action.args
+    }
+
+    /// When the action was due.
+    pub fn scheduled_at(&self) -> Timestamp {
+        self.0.action.scheduled_at
+    }
+
+    /// Which attempt this is, from 1.
+    pub fn attempt(&self) -> Attempt {
+        self.0.attempt
+    }
+
+    /// When the attempt will be marked as timed out.
+    pub fn deadline(&self) -> Timestamp {
+        self.0.deadline
+    }
+
+    /// Completes when the attempt should come to an end: its time is up, or its runner stops.
+    pub async fn canceled(&self) {
+        self.0.cancellation.cancelled().await;
+    }
+
+    /// Whether the attempt should come to an end.
+    pub fn is_canceled(&self) -> bool {
+        self.0.cancellation.is_cancelled()
+    }
+
+    /// Adds a note to the log of the action. It is stored within a second, or with the result.
+    pub fn log(&self, text: impl Into<String>) {
+        self.append(NewLogEntry::new(Step::Note, text));
+    }
+
+    /// Adds what a handler printed to the log of the action.
+    pub(crate) fn log_output(&self, text: impl Into<String>) {
+        self.append(NewLogEntry::new(Step::Output, text));
+    }
+
+    fn append(&self, mut entry: NewLogEntry) {
+        entry.at = Some(Timestamp::now());
+        self.0.entries.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
+    }
+
+    /// Takes the entries that are not stored yet.
+    pub(crate) fn take_entries(&self) -> Vec<NewLogEntry> {
+        std::mem::take(&mut self.0.entries.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The action as it was claimed.
+    pub(crate) fn action(&self) -> &ClaimedAction {
+        &self.0.action
+    }
+}

@@ -1,0 +1,82 @@
+//! What a hook is bound to: a function, a command, a webhook. A handler knows nothing of stores.
+
+mod context;
+mod function;
+mod registry;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+pub use context::HandlerContext;
+pub use function::Function;
+pub use registry::{Handlers, Registered};
+
+/// Does the work of an action.
+///
+/// A handler that is dropped while it runs must leave nothing running behind: that is how it is ended after
+/// [`crate::Policy::kill_after`], and when a runner has to stop at once.
+#[async_trait]
+pub trait Handler: Send + Sync + 'static {
+    /// Runs one attempt.
+    async fn call(&self, context: &HandlerContext) -> Result<(), Failure>;
+
+    /// What it is, for people: `command pg_dump`, `webhook https://…`. No secrets.
+    fn describe(&self) -> String;
+}
+
+/// Why an attempt failed, and whether another one is worth while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The reason, as the log shows it.
+    pub reason: String,
+    /// Whether to try again.
+    pub retry: RetryAdvice,
+}
+
+/// What a handler says about another attempt. The policy's `max_attempts` is never exceeded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RetryAdvice {
+    /// As the policy has it.
+    #[default]
+    Policy,
+    /// It would fail again.
+    Never,
+    /// Not before this long from now.
+    After(Duration),
+}
+
+impl Failure {
+    /// A failure that is retried as the policy has it.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), retry: RetryAdvice::Policy }
+    }
+
+    /// A failure that another attempt would not mend.
+    pub fn permanent(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), retry: RetryAdvice::Never }
+    }
+
+    /// The same, with a wait before the next attempt.
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry = RetryAdvice::After(wait);
+        self
+    }
+}
+
+/// An error with the errors behind it, as one line: `a: b: c`.
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let mut reason = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let text = cause.to_string();
+            if !reason.ends_with(&text) {
+                reason.push_str(": ");
+                reason.push_str(&text);
+            }
+            source = cause.source();
+        }
+        Self::new(reason)
+    }
+}
