@@ -6,11 +6,13 @@ mod recurrence;
 use std::fmt;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Serialize, Serializer};
 
 pub use recurrence::{Cadence, Interval, Missed, Recurrence};
 
+use self::cron::Cron;
+use crate::error::Invalid;
 use crate::time::whole_micros;
 
 /// When, and how often, an action runs.
@@ -31,6 +33,17 @@ pub struct Recurring {
     pub first: Timestamp,
     /// How the date of each next instance follows.
     pub recurrence: Recurrence,
+}
+
+impl Recurring {
+    /// The dates of a cron expression, from a date on (a match at that date counts).
+    pub fn cron(cron: Cron, missed: Missed, from: Timestamp) -> Result<Self, Invalid> {
+        let just_before = from.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(from);
+        let first = cron.next_after(just_before).ok_or_else(|| {
+            Invalid::new("cron expression", cron.text(), format_args!("has no date after {from}"))
+        })?;
+        Ok(Self { first, recurrence: Recurrence::Cron { cron, missed } })
+    }
 }
 
 impl Schedule {

@@ -88,6 +88,20 @@ impl Interval {
     }
 }
 
+impl Cadence {
+    /// The same cadence with another rule for missed dates; there are none when it counts from the end of the run.
+    pub fn with_missed(self, missed: Missed) -> Result<Self, Invalid> {
+        match self {
+            Cadence::FixedRate(_) => Ok(Cadence::FixedRate(missed)),
+            Cadence::AfterRun => Err(Invalid::new(
+                "missed",
+                missed.to_string(),
+                "an interval that counts from the end of the run misses no dates; make it fixed-rate",
+            )),
+        }
+    }
+}
+
 impl Recurrence {
     /// What happens to missed dates; none where the rule does not look at past dates.
     pub fn missed(&self) -> Option<Missed> {

@@ -18,7 +18,7 @@ use crate::action::{
     Action, ActionId, Attempt, ChainId, ClaimId, Group, Hook, NewAction, Priority, RunnerId, Status,
 };
 use crate::args::Args;
-use crate::error::Result;
+use crate::error::{Result, StoreError, StoreErrorKind};
 use crate::log::{Context, LogEntry, NewLogEntry};
 use crate::query::Query;
 use crate::schedule::{Recurrence, Recurring};
@@ -142,6 +142,35 @@ pub trait Store: Send + Sync + 'static {
     /// Deletes a batch of rows that belong to nothing: logs of no action, claims with nothing open, ended chains with
     /// no instance. Says how many.
     async fn clean_orphans(&self, limit: u32) -> Result<u64>;
+}
+
+/// Opens the store at a URL; the file or tables are created when they are missing.
+///
+/// | URL | store |
+/// |---|---|
+/// | `sqlite:FILE` | one SQLite file |
+pub async fn open(url: &str) -> Result<Arc<dyn Store>> {
+    match url.split_once(':') {
+        Some(("sqlite", file)) => {
+            Ok(Arc::new(sqlite::SqliteStore::open(file, Clock::system()).await?))
+        }
+        _ => Err(StoreError::new(
+            StoreErrorKind::Url,
+            format!("store URL {:?}: expected sqlite:FILE, such as sqlite:shop.db", redact(url)),
+        )
+        .into()),
+    }
+}
+
+/// A URL without its password, for messages.
+fn redact(url: &str) -> String {
+    match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?))) {
+        Some((scheme, (user, host))) => {
+            let user = user.split(':').next().unwrap_or_default();
+            format!("{scheme}://{user}:…@{host}")
+        }
+        None => url.to_owned(),
+    }
 }
 
 /// An action to be stored, and whether its creation is logged.

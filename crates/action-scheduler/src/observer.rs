@@ -1,0 +1,172 @@
+//! Events in the life of actions, for whoever wants to listen (reference, section 7).
+
+use std::sync::Arc;
+
+use crate::action::{ActionId, Attempt, ChainId, ClaimId, Hook, RunnerId};
+
+/// Is told of every event, in the order they become known here, on the task that caused it: it must be quick.
+pub trait Observer: Send + Sync + 'static {
+    /// Something happened.
+    fn observe(&self, event: &Event);
+}
+
+impl<F: Fn(&Event) + Send + Sync + 'static> Observer for F {
+    fn observe(&self, event: &Event) {
+        self(event);
+    }
+}
+
+/// An event. The names in brackets are the original's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// An action was stored (`stored_action`).
+    Stored {
+        /// The action.
+        action: ActionId,
+        /// Its hook.
+        hook: Hook,
+    },
+    /// A batch was claimed and will be run (`before_process_queue`).
+    BatchClaimed {
+        /// The claim.
+        claim: ClaimId,
+        /// How many actions it holds.
+        actions: usize,
+    },
+    /// Everything in a batch has come to its end (`after_process_queue`).
+    BatchDone {
+        /// The claim.
+        claim: ClaimId,
+    },
+    /// An action is in-progress and its handlers are about to be called (`before_execute`, `begin_execute`).
+    Started {
+        /// The action.
+        action: ActionId,
+        /// Its hook.
+        hook: Hook,
+        /// The attempt.
+        attempt: Attempt,
+    },
+    /// A claimed action was no longer pending when its turn came (`execution_ignored`).
+    Ignored {
+        /// The action.
+        action: ActionId,
+        /// Its hook.
+        hook: Hook,
+    },
+    /// An action is complete, and that is stored (`after_execute`, `completed_action`).
+    Completed {
+        /// The action.
+        action: ActionId,
+        /// Its hook.
+        hook: Hook,
+        /// The attempt.
+        attempt: Attempt,
+    },
+    /// An action is failed, and that is stored (`failed_execution`).
+    Failed {
+        /// The action.
+        action: ActionId,
+        /// Its hook.
+        hook: Hook,
+        /// The attempt.
+        attempt: Attempt,
+        /// Why.
+        reason: String,
+    },
+    /// An attempt failed, and another one is stored to follow.
+    Retrying {
+        /// The action.
+        action: ActionId,
+        /// Its hook.
+        hook: Hook,
+        /// The attempt that failed.
+        attempt: Attempt,
+        /// Why.
+        reason: String,
+    },
+    /// An action ran longer than its timeout and was marked as failed (`failed_action`).
+    TimedOut {
+        /// The action.
+        action: ActionId,
+        /// Its hook.
+        hook: Hook,
+        /// The attempt.
+        attempt: Attempt,
+    },
+    /// A result was not accepted: the attempt was no longer its own.
+    Superseded {
+        /// The action.
+        action: ActionId,
+        /// Its hook.
+        hook: Hook,
+        /// The attempt.
+        attempt: Attempt,
+    },
+    /// The next instance of a recurring action was stored.
+    NextScheduled {
+        /// The chain.
+        chain: ChainId,
+        /// The next instance.
+        action: ActionId,
+    },
+    /// A chain was paused after failures in a row (`failed_to_schedule_next_instance`).
+    ChainPaused {
+        /// The chain.
+        chain: ChainId,
+        /// Its hook.
+        hook: Hook,
+    },
+    /// An action was in-progress when its runner died (`unexpected_shutdown`).
+    Crashed {
+        /// The action.
+        action: ActionId,
+        /// Its hook.
+        hook: Hook,
+        /// The runner, where it is known.
+        runner: Option<RunnerId>,
+    },
+    /// Claimed actions of dead runners went back to the queue (`reset_action`).
+    Reset {
+        /// How many.
+        actions: u64,
+    },
+    /// Actions were canceled (`canceled_action`, `bulk_cancel_actions`).
+    Canceled {
+        /// Which.
+        actions: Vec<ActionId>,
+    },
+    /// Actions were deleted (`deleted_action`).
+    Deleted {
+        /// Which.
+        actions: Vec<ActionId>,
+    },
+}
+
+/// All who listen.
+#[derive(Clone, Default)]
+pub(crate) struct Observers(Vec<Arc<dyn Observer>>);
+
+impl Observers {
+    pub(crate) fn add(&mut self, observer: Arc<dyn Observer>) {
+        self.0.push(observer);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn tell(&self, event: &Event) {
+        for observer in &self.0 {
+            observer.observe(event);
+        }
+    }
+
+    /// Builds the event only when someone listens.
+    pub(crate) fn tell_with(&self, event: impl FnOnce() -> Event) {
+        if !self.0.is_empty() {
+            self.tell(&event());
+        }
+    }
+}

@@ -1,0 +1,494 @@
+//! The API functions: schedule hooks, look them up, change what becomes of them.
+
+mod ensure;
+mod scheduling;
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use ensure::Ensured;
+pub use scheduling::Scheduling;
+
+use crate::action::{Action, ActionId, ChainId, Hook, NewAction, Priority, Status};
+use crate::error::{Error, Invalid, Result};
+use crate::handler::{Failure, Function, Handler, Handlers};
+use crate::log::{Context, LogEntry, NewLogEntry, Step};
+use crate::observer::{Event, Observer, Observers};
+use crate::policy::{HookPattern, LogLevel, Policies};
+use crate::query::{Order, OrderBy, Query};
+use crate::schedule::{Interval, Recurrence};
+use crate::store::{
+    Chain, ChainChange, ChainChanged, ChainQuery, ChainState, Change, Insert, Requeue, Runner,
+    Statement, Stats, Store, Target,
+};
+use crate::time::parse_date;
+
+/// How many actions one bulk change takes at a time, so that it never holds the database for long.
+const BULK: u32 = 1000;
+
+/// Schedules hooks and looks after what was scheduled. Cheap to clone; all clones share one store.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// use action_scheduler::{Failure, Scheduler};
+///
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let file = folder.path().join("shop.db");
+/// let scheduler = Scheduler::open(&format!("sqlite:{}", file.display())).await?;
+/// scheduler.on("send_invoice", |order: u64, context| async move {
+///     context.log(format!("sending the invoice of order {order}"));
+///     Ok::<(), Failure>(())
+/// })?;
+/// let id = scheduler.enqueue_async("send_invoice", [42]).group("billing").await?;
+/// assert!(id.is_some());
+/// # Ok::<(), action_scheduler::Error>(()) }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct Scheduler(Arc<Inner>);
+
+struct Inner {
+    store: Arc<dyn Store>,
+    policies: Policies,
+    handlers: RwLock<Handlers>,
+    observers: Observers,
+    context: Context,
+    zone: TimeZone,
+}
+
+/// Sets up a [`Scheduler`].
+pub struct SchedulerBuilder(Inner);
+
+impl SchedulerBuilder {
+    /// The policies of hooks.
+    pub fn policies(mut self, policies: Policies) -> Self {
+        self.0.policies = policies;
+        self
+    }
+
+    /// The handlers of hooks; more can be bound later with [`Scheduler::on`] and [`Scheduler::bind`].
+    pub fn handlers(mut self, handlers: Handlers) -> Self {
+        self.0.handlers = RwLock::new(handlers);
+        self
+    }
+
+    /// Adds someone who is told of every event.
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.0.observers.add(observer);
+        self
+    }
+
+    /// Who acts, as the log shows it.
+    pub fn context(mut self, context: Context) -> Self {
+        self.0.context = context;
+        self
+    }
+
+    /// The zone that date texts without one are read in (UTC).
+    pub fn time_zone(mut self, zone: TimeZone) -> Self {
+        self.0.zone = zone;
+        self
+    }
+
+    /// The scheduler.
+    pub fn build(self) -> Scheduler {
+        Scheduler(Arc::new(self.0))
+    }
+}
+
+impl Scheduler {
+    /// Opens the store at a URL, such as `sqlite:shop.db`, and creates it when it is missing.
+    pub async fn open(url: &str) -> Result<Self> {
+        Ok(Self::builder(crate::store::open(url).await?).build())
+    }
+
+    /// A scheduler over a store, to be set up.
+    pub fn builder(store: Arc<dyn Store>) -> SchedulerBuilder {
+        SchedulerBuilder(Inner {
+            store,
+            policies: Policies::default(),
+            handlers: RwLock::default(),
+            observers: Observers::default(),
+            context: Context::default(),
+            zone: TimeZone::UTC,
+        })
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.0.store
+    }
+
+    /// The policies of hooks.
+    pub fn policies(&self) -> &Policies {
+        &self.0.policies
+    }
+
+    /// Who acts, as the log shows it.
+    pub fn context(&self) -> &Context {
+        &self.0.context
+    }
+
+    /// The zone that date texts without one are read in.
+    pub fn time_zone(&self) -> &TimeZone {
+        &self.0.zone
+    }
+
+    /// The time by the store's clock.
+    pub fn now(&self) -> Timestamp {
+        self.0.store.clock().now()
+    }
+
+    /// Reads a date as people write it, in this scheduler's zone: `tomorrow 09:30`, `+2 hours`, `2026-12-24 18:00`.
+    pub fn date(&self, text: &str) -> Result<Timestamp> {
+        Ok(parse_date(text, self.now(), &self.0.zone)?)
+    }
+
+    pub(crate) fn observers(&self) -> &Observers {
+        &self.0.observers
+    }
+
+    // Handlers.
+
+    /// Binds an async function to a hook (or pattern of hooks). It is called with the args, read as `T`, and the context
+    /// of the attempt.
+    pub fn on<T, F, Fut, E>(&self, hook: &str, function: F) -> Result<()>
+    where
+        F: Fn(T, crate::HandlerContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<Failure> + 'static,
+        T: DeserializeOwned + Send + 'static,
+    {
+        self.bind(hook.parse()?, Priority::default(), Arc::new(Function::new(function)));
+        Ok(())
+    }
+
+    /// Binds a handler to the hooks of a pattern. Several handlers of one hook are called in order of priority.
+    pub fn bind(&self, pattern: HookPattern, priority: Priority, handler: Arc<dyn Handler>) {
+        self.0
+            .handlers
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .bind(pattern, priority, handler);
+    }
+
+    /// The handlers of a hook, in the order they are called.
+    pub fn handlers_of(&self, hook: &Hook) -> Vec<Arc<dyn Handler>> {
+        self.0.handlers.read().unwrap_or_else(PoisonError::into_inner).of(hook)
+    }
+
+    // Scheduling.
+
+    /// Schedules a hook to run as soon as a runner has room.
+    pub fn enqueue_async(&self, hook: &str, args: impl Serialize) -> Scheduling<'_> {
+        Scheduling::asynchronous(self, hook, args)
+    }
+
+    /// Schedules a hook to run once, at a date.
+    pub fn schedule_single(
+        &self,
+        at: Timestamp,
+        hook: &str,
+        args: impl Serialize,
+    ) -> Scheduling<'_> {
+        Scheduling::single(self, at, hook, args)
+    }
+
+    /// Schedules a hook to run at a date and again after each interval.
+    pub fn schedule_recurring(
+        &self,
+        first: Timestamp,
+        interval: Interval,
+        hook: &str,
+        args: impl Serialize,
+    ) -> Scheduling<'_> {
+        Scheduling::recurring(self, first, Recurrence::Interval(interval), hook, args)
+    }
+
+    /// Schedules a hook to run at the dates of a cron expression (standard dialect; `CRON_TZ=Europe/Berlin …` sets its
+    /// zone), from a date on.
+    pub fn schedule_cron(
+        &self,
+        from: Timestamp,
+        expression: &str,
+        hook: &str,
+        args: impl Serialize,
+    ) -> Scheduling<'_> {
+        Scheduling::cron(self, from, expression, hook, args)
+    }
+
+    /// Stores many actions at once. `None` stands for one that was refused as a duplicate.
+    pub async fn insert(&self, actions: Vec<NewAction>) -> Result<Vec<Option<ActionId>>> {
+        let hooks: Vec<Hook> = match self.observers().is_empty() {
+            true => Vec::new(),
+            false => actions.iter().map(|action| action.hook.clone()).collect(),
+        };
+        let inserts = actions.into_iter().map(|action| self.insert_of(action)).collect();
+        let ids = self.0.store.insert(inserts).await?;
+        for (hook, id) in hooks.into_iter().zip(&ids) {
+            if let Some(id) = *id {
+                self.observers().tell(&Event::Stored { action: id, hook });
+            }
+        }
+        Ok(ids)
+    }
+
+    /// The statements that store an action, to be run in order within a transaction of the caller's own, on any driver.
+    /// The last one answers with the id, or with no row when the action was refused as a duplicate. A runner notices
+    /// the new action by itself.
+    pub fn statements(&self, action: NewAction) -> Vec<Statement> {
+        self.0.store.insert_statements(&self.insert_of(action))
+    }
+
+    fn insert_of(&self, action: NewAction) -> Insert {
+        let log_created = self.0.policies.of(&action.hook).log == LogLevel::Full;
+        Insert { action, log_created }
+    }
+
+    // Looking up.
+
+    /// The date of the first pending action that the query asks for, or that one is running.
+    ///
+    /// Only the query's hook, args, group and other filters count, not its statuses, order or limit.
+    pub async fn next_scheduled(&self, query: Query) -> Result<Option<NextScheduled>> {
+        let first = |status| {
+            let mut query = query.clone().order(OrderBy::Date, Order::Ascending).limit(1);
+            query.statuses = vec![status];
+            self.0.store.query(query)
+        };
+        if let Some(running) = first(Status::InProgress).await?.first() {
+            return Ok(Some(NextScheduled::Running(running.id)));
+        }
+        Ok(first(Status::Pending).await?.first().map(|next| match next.schedule {
+            crate::Schedule::Async => NextScheduled::Queued(next.id),
+            _ => NextScheduled::At(next.scheduled_at),
+        }))
+    }
+
+    /// Whether an action that the query asks for is pending or in-progress. Its statuses do not count.
+    pub async fn has_scheduled(&self, mut query: Query) -> Result<bool> {
+        query.statuses = vec![Status::Pending, Status::InProgress];
+        Ok(!self
+            .0
+            .store
+            .query(query.order(OrderBy::None, Order::Ascending).limit(1))
+            .await?
+            .is_empty())
+    }
+
+    /// The actions a query asks for.
+    pub async fn query(&self, query: Query) -> Result<Vec<Action>> {
+        query.check()?;
+        self.0.store.query(query).await
+    }
+
+    /// How many actions a query asks for, limit and pages aside.
+    pub async fn count(&self, query: Query) -> Result<u64> {
+        self.0.store.count(query).await
+    }
+
+    /// The action with this id.
+    pub async fn fetch(&self, id: ActionId) -> Result<Action> {
+        self.0.store.fetch(vec![id]).await?.pop().ok_or(Error::NoSuchAction(id))
+    }
+
+    /// The log of an action, in order.
+    pub async fn logs(&self, id: ActionId) -> Result<Vec<LogEntry>> {
+        let entries = self.0.store.logs(vec![id]).await?;
+        if entries.is_empty() {
+            self.fetch(id).await?;
+        }
+        Ok(entries)
+    }
+
+    /// Adds a note to the log of an action.
+    pub async fn note(&self, id: ActionId, text: impl Into<String>) -> Result<()> {
+        self.fetch(id).await?;
+        self.0
+            .store
+            .append_log(vec![(id, NewLogEntry::new(Step::Note, text))], &self.0.context)
+            .await
+    }
+
+    /// Figures about the whole store.
+    pub async fn stats(&self) -> Result<Stats> {
+        self.0.store.stats().await
+    }
+
+    /// The runners that are known.
+    pub async fn runners(&self) -> Result<Vec<Runner>> {
+        self.0.store.runners().await
+    }
+
+    // Changing.
+
+    /// Cancels the first pending action (by date) that the query asks for. Says which it was.
+    pub async fn unschedule(&self, query: Query) -> Result<Option<ActionId>> {
+        let mut query = query.order(OrderBy::Date, Order::Ascending).limit(1);
+        query.statuses = vec![Status::Pending];
+        Ok(self.cancel_matching(query).await?.pop())
+    }
+
+    /// Cancels every pending action that the query asks for. Says how many they were.
+    pub async fn unschedule_all(&self, query: Query) -> Result<u64> {
+        let mut query = query.order(OrderBy::None, Order::Ascending).limit(BULK);
+        query.statuses = vec![Status::Pending];
+        let mut canceled = 0;
+        loop {
+            let batch = self.cancel_matching(query.clone()).await?.len() as u64;
+            canceled += batch;
+            if batch < u64::from(BULK) {
+                return Ok(canceled);
+            }
+        }
+    }
+
+    async fn cancel_matching(&self, query: Query) -> Result<Vec<ActionId>> {
+        let changes =
+            self.0.store.cancel(Target::Matching(Box::new(query)), None, &self.0.context).await?;
+        let ids = done(&changes);
+        if !ids.is_empty() {
+            self.observers().tell(&Event::Canceled { actions: ids.clone() });
+        }
+        Ok(ids)
+    }
+
+    /// Cancels an action that is pending or in-progress. A handler that is running is not interrupted, but what it
+    /// reports changes nothing any more, and a recurring action is not continued.
+    pub async fn cancel(&self, id: ActionId) -> Result<()> {
+        let changes = self.0.store.cancel(Target::Ids(vec![id]), None, &self.0.context).await?;
+        check(&changes, "canceled", "a pending or in-progress action")?;
+        self.observers().tell(&Event::Canceled { actions: vec![id] });
+        Ok(())
+    }
+
+    /// Deletes an action that is not in-progress, with its log.
+    pub async fn delete(&self, id: ActionId) -> Result<()> {
+        let changes = self.0.store.delete(Target::Ids(vec![id])).await?;
+        check(&changes, "deleted", "an action that is not in-progress")?;
+        self.observers().tell(&Event::Deleted { actions: vec![id] });
+        Ok(())
+    }
+
+    /// Gives a failed, canceled or complete action a new attempt, due now.
+    pub async fn rerun(&self, id: ActionId) -> Result<()> {
+        self.requeue(id, Requeue::Rerun, "re-run", "a complete, failed or canceled action").await
+    }
+
+    /// Makes a pending action due now. The date it had still holds for the next instance of a recurring one.
+    pub async fn run_now(&self, id: ActionId) -> Result<()> {
+        self.requeue(id, Requeue::RunNow, "run now", "a pending action that no runner has claimed")
+            .await
+    }
+
+    /// Gives a pending action another date.
+    pub async fn reschedule(&self, id: ActionId, at: Timestamp) -> Result<()> {
+        self.requeue(
+            id,
+            Requeue::At(at),
+            "rescheduled",
+            "a pending action that no runner has claimed",
+        )
+        .await
+    }
+
+    async fn requeue(
+        &self,
+        id: ActionId,
+        to: Requeue,
+        verb: &'static str,
+        allowed: &'static str,
+    ) -> Result<()> {
+        let changes = self.0.store.requeue(vec![id], to, &self.0.context).await?;
+        check(&changes, verb, allowed)
+    }
+
+    // Chains.
+
+    /// The chains of recurring actions that are asked for.
+    pub async fn chains(&self, query: ChainQuery) -> Result<Vec<Chain>> {
+        self.0.store.chains(query).await
+    }
+
+    /// Stops a chain until it is resumed.
+    pub async fn pause(&self, id: ChainId, reason: &str) -> Result<()> {
+        let change = ChainChange::Pause { reason: reason.to_owned() };
+        self.change_chain(id, change).await.map(|_| ())
+    }
+
+    /// Lets a paused chain go on at its next date. Says what its next instance is.
+    pub async fn resume(&self, id: ChainId) -> Result<ActionId> {
+        let query = ChainQuery { ids: Some(vec![id]), ..ChainQuery::default() };
+        let chain = self.chains(query).await?.pop().ok_or(Error::NoSuchChain(id))?;
+        let now = self.now();
+        let first = chain.recurring.first;
+        let next =
+            if first > now { Some(first) } else { chain.recurring.recurrence.next(now, now) };
+        let next = next.ok_or_else(|| {
+            Invalid::new(
+                "chain",
+                id.to_string(),
+                "its schedule has no further date; schedule a new one",
+            )
+        })?;
+        self.change_chain(id, ChainChange::Resume { next }).await?.ok_or(Error::NoSuchChain(id))
+    }
+
+    async fn change_chain(&self, id: ChainId, change: ChainChange) -> Result<Option<ActionId>> {
+        let wanted = match change {
+            ChainChange::Pause { .. } => "only an active chain can be paused",
+            ChainChange::Resume { .. } => "only a paused chain can be resumed",
+        };
+        match self.0.store.change_chain(id, change, &self.0.context).await? {
+            ChainChanged::Done(next) => Ok(next),
+            ChainChanged::Missing => Err(Error::NoSuchChain(id)),
+            ChainChanged::Refused(state) => {
+                let state = match state {
+                    ChainState::Active => "active",
+                    ChainState::Paused => "paused",
+                    ChainState::Ended => "ended",
+                };
+                Err(Invalid::new("chain", id.to_string(), format_args!("it is {state}; {wanted}"))
+                    .into())
+            }
+        }
+    }
+}
+
+/// The answer of [`Scheduler::next_scheduled`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NextScheduled {
+    /// It is due at this date.
+    At(Timestamp),
+    /// It is pending with no date of its own: it runs as soon as a runner has room.
+    Queued(ActionId),
+    /// It is in-progress.
+    Running(ActionId),
+}
+
+fn done(changes: &[Change]) -> Vec<ActionId> {
+    changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::Done(id) => Some(*id),
+            Change::Missing(_) | Change::Refused(..) => None,
+        })
+        .collect()
+}
+
+/// The change of one action as a result.
+fn check(changes: &[Change], verb: &'static str, allowed: &'static str) -> Result<()> {
+    for change in changes {
+        match *change {
+            Change::Done(_) => {}
+            Change::Missing(id) => return Err(Error::NoSuchAction(id)),
+            Change::Refused(action, status) => {
+                return Err(Error::WrongStatus { action, status, verb, allowed });
+            }
+        }
+    }
+    Ok(())
+}
