@@ -1,1 +1,3 @@
 //! Clocks, and dates as people write them.
+
+pub mod date_text;
