@@ -292,8 +292,8 @@ pub struct ClaimedAction {
 pub struct ClaimedChain {
     /// Its id.
     pub id: ChainId,
-    /// The rule for its next date.
-    pub recurrence: Arc<Recurrence>,
+    /// The rule for its next date; what is wrong with it, if the database holds one that cannot be read.
+    pub recurrence: Result<Arc<Recurrence>, String>,
     /// The date that the chain owes because this instance was run early.
     pub owed: Option<Timestamp>,
 }

@@ -1,0 +1,148 @@
+//! Chains, as a whole.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::change::cancel_paused;
+use super::error::wrap;
+use super::finish::insert_next;
+use super::log;
+use super::names::Names;
+use super::row;
+use super::writer::Write;
+use crate::action::ChainId;
+use crate::error::Result;
+use crate::log::{Context, Step};
+use crate::store::{Chain, ChainChange, ChainChanged, ChainQuery, ChainState};
+
+pub(super) fn query(
+    connection: &Connection,
+    names: &mut Names,
+    query: &ChainQuery,
+) -> Result<Vec<Chain>> {
+    try_query(connection, names, query).map_err(|error| wrap("looking for chains")(error).into())
+}
+
+fn try_query(
+    connection: &Connection,
+    names: &mut Names,
+    query: &ChainQuery,
+) -> rusqlite::Result<Vec<Chain>> {
+    let mut sql =
+        format!("SELECT {}, {} FROM chains WHERE 1", row::CHAIN_COLUMNS, row::RECURRENCE_COLUMNS);
+    let mut parameters: Vec<Value> = Vec::new();
+    let mut and = |text: &str, value: Value| {
+        sql.push_str(" AND ");
+        sql.push_str(text);
+        parameters.push(value);
+    };
+    if let Some(ids) = &query.ids {
+        let ids: Vec<i64> = ids.iter().map(|id| id.get()).collect();
+        and("id IN (SELECT value FROM json_each(?))", super::claim::json_array(&ids).into());
+    }
+    if let Some(hook) = &query.hook {
+        match names.hooks.find(connection, hook)? {
+            Some(number) => and("hook = ?", number.into()),
+            None => return Ok(Vec::new()),
+        }
+    }
+    if let Some(group) = &query.group {
+        match names.groups.find(connection, group)? {
+            Some(number) => and("grp = ?", number.into()),
+            None => return Ok(Vec::new()),
+        }
+    }
+    if let Some(key) = &query.key {
+        and("unique_key = ?", key.clone().into());
+    }
+    if !query.states.is_empty() {
+        let states: Vec<i64> = query.states.iter().map(|state| row::state_code(*state)).collect();
+        and("state IN (SELECT value FROM json_each(?))", super::claim::json_array(&states).into());
+    }
+    if let Some(after) = query.after {
+        and("id > ?", after.get().into());
+    }
+    sql.push_str(" ORDER BY id LIMIT ?");
+    parameters.push(query.limit.map_or(-1, i64::from).into());
+    connection
+        .prepare_cached(&sql)?
+        .query_map(rusqlite::params_from_iter(parameters), |row| {
+            row::chain(connection, names, row)
+        })?
+        .collect()
+}
+
+pub(super) fn change(
+    write: &mut Write<'_>,
+    id: ChainId,
+    change: &ChainChange,
+    context: &Context,
+) -> Result<ChainChanged> {
+    try_change(write, id, change, context).map_err(|error| wrap("changing a chain")(error).into())
+}
+
+fn try_change(
+    write: &mut Write<'_>,
+    id: ChainId,
+    change: &ChainChange,
+    context: &Context,
+) -> rusqlite::Result<ChainChanged> {
+    let connection = write.connection;
+    let found = connection
+        .prepare_cached("SELECT state, head FROM chains WHERE id = ?1")?
+        .query_row([id.get()], |row| Ok((row.get(0)?, row::optional_action_id(row, 1)?)))
+        .optional()?;
+    let Some((state, head)) = found else { return Ok(ChainChanged::Missing) };
+    let state = row::state_of(state)
+        .ok_or_else(|| row::unreadable(0, format_args!("{state} is no state")))?;
+    match (change, state) {
+        (ChainChange::Pause { reason }, ChainState::Active) => {
+            connection
+                .prepare_cached("UPDATE chains SET state = ?2, reason = ?3 WHERE id = ?1")?
+                .execute(params![id.get(), row::state_code(ChainState::Paused), reason])?;
+            if let Some(head) = head {
+                log::append(
+                    connection,
+                    head,
+                    write.now,
+                    Step::Paused,
+                    None,
+                    Some(context),
+                    Some(reason),
+                )?;
+                cancel_paused(write, head, "its chain was paused", context)?;
+            }
+            Ok(ChainChanged::Done(None))
+        }
+        (ChainChange::Resume { next }, ChainState::Paused) => {
+            let running = match head {
+                Some(head) => is_live(connection, head.get())?,
+                None => false,
+            };
+            // Paused while its instance runs: that one goes on being the head, and will be followed as ever.
+            let next = match head {
+                Some(head) if running => head,
+                _ => {
+                    let next = insert_next(connection, id, *next, write.now, Some(Step::Created))?;
+                    super::count_moves(connection, &[(0, 1)])?;
+                    next
+                }
+            };
+            connection
+                .prepare_cached(
+                    "UPDATE chains SET state = ?2, reason = NULL, failures = 0, owed_at = NULL, head = ?3 WHERE id = ?1",
+                )?
+                .execute(params![id.get(), row::state_code(ChainState::Active), next.get()])?;
+            log::append(connection, next, write.now, Step::Resumed, None, Some(context), None)?;
+            write.wakes = true;
+            Ok(ChainChanged::Done(Some(next)))
+        }
+        (_, state) => Ok(ChainChanged::Refused(state)),
+    }
+}
+
+fn is_live(connection: &Connection, action: i64) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM actions WHERE id = ?1 AND phase = 0)")?
+        .query_row([action], |row| row.get(0))
+}

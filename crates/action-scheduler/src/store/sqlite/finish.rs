@@ -1,0 +1,262 @@
+//! Recording how attempts came out, and continuing chains.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::claim::close_if_done;
+use super::error::wrap;
+use super::log;
+use super::row;
+use super::writer::Write;
+use crate::action::{ActionId, ChainId};
+use crate::error::Result;
+use crate::log::{Context, Step};
+use crate::store::{ChainState, Finish, Outcome, Recorded, Succession};
+
+pub(super) fn finish(
+    write: &mut Write<'_>,
+    finishes: &[Finish],
+    context: &Context,
+) -> Result<Vec<Recorded>> {
+    try_finish(write, finishes, context).map_err(|error| wrap("recording results")(error).into())
+}
+
+fn try_finish(
+    write: &mut Write<'_>,
+    finishes: &[Finish],
+    context: &Context,
+) -> rusqlite::Result<Vec<Recorded>> {
+    let mut answers = Vec::with_capacity(finishes.len());
+    let mut moves = [0_i64; 5];
+    for finish in finishes {
+        let was = match settle(write.connection, finish, write.now)? {
+            Some(was) => was,
+            None => {
+                let what = match finish.outcome {
+                    Outcome::Complete => "complete",
+                    Outcome::Failed => "failed",
+                    Outcome::TimedOut => "timed out",
+                    Outcome::Retry { .. } => "failed, to be retried",
+                    Outcome::NotCalled => "not called",
+                    Outcome::Crashed | Outcome::CrashedRetry { .. } => "crashed",
+                };
+                log::append(
+                    write.connection,
+                    finish.action,
+                    write.now,
+                    Step::LateResult,
+                    Some(finish.attempt),
+                    Some(context),
+                    Some(&format!(
+                        "attempt {} {what}, but was no longer in charge",
+                        finish.attempt
+                    )),
+                )?;
+                answers.push(Recorded::Superseded);
+                continue;
+            }
+        };
+        let status = finish.outcome.status();
+        move_count(&mut moves, was.code(), -1);
+        move_count(&mut moves, row::status_code(status), 1);
+        for entry in &finish.entries {
+            let at = entry.at.unwrap_or(write.now);
+            log::append(
+                write.connection,
+                finish.action,
+                at,
+                entry.step,
+                Some(finish.attempt),
+                Some(context),
+                entry.message.as_deref(),
+            )?;
+        }
+        let mut recorded = (None, None);
+        match (&finish.succession, was) {
+            (Some(succession), Was::InProgress) if status.is_finished() => {
+                recorded = succeed(write, finish, succession, context)?;
+                move_count(&mut moves, 0, recorded.0.is_some().into());
+            }
+            (Some(succession), Was::TimedOut) if finish.outcome == Outcome::Complete => {
+                forget_failures(write.connection, succession.chain)?;
+            }
+            _ => {}
+        }
+        write.wakes |= recorded.0.is_some() || !status.is_finished();
+        answers.push(Recorded::Yes { next: recorded.0, paused: recorded.1 });
+    }
+    let mut claims: Vec<_> = finishes.iter().map(|finish| finish.claim).collect();
+    claims.sort_unstable();
+    claims.dedup();
+    for claim in claims {
+        close_if_done(write.connection, claim)?;
+    }
+    let moves: Vec<(i64, i64)> = (0..).zip(moves).collect();
+    super::count_moves(write.connection, &moves)?;
+    Ok(answers)
+}
+
+fn move_count(moves: &mut [i64; 5], status: i64, by: i64) {
+    if let Some(n) = usize::try_from(status).ok().and_then(|status| moves.get_mut(status)) {
+        *n += by;
+    }
+}
+
+/// What an action was before its result came in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Was {
+    InProgress,
+    /// Failed for running too long, while its handler went on.
+    TimedOut,
+}
+
+impl Was {
+    fn code(self) -> i64 {
+        match self {
+            Was::InProgress => 1,
+            Was::TimedOut => 3,
+        }
+    }
+}
+
+/// Changes the status if the attempt is still its own. All by primary key, once for each result.
+fn settle(
+    connection: &Connection,
+    finish: &Finish,
+    now: Timestamp,
+) -> rusqlite::Result<Option<Was>> {
+    let (id, claim, attempt) = (finish.action.get(), finish.claim.get(), finish.attempt.0);
+    let now = now.as_microsecond();
+    let end = |status: i64, timed_out: Option<i64>| -> rusqlite::Result<bool> {
+        Ok(connection
+            .prepare_cached(
+                "UPDATE actions SET status = ?4, phase = ?4, finished_at = ?5, timed_out = ?6 \
+                 WHERE id = ?1 AND claim = ?2 AND attempts = ?3 AND status = 1",
+            )?
+            .execute(params![id, claim, attempt, status, now, timed_out])?
+            == 1)
+    };
+    let crash = |status: i64, at: Option<i64>| -> rusqlite::Result<bool> {
+        Ok(connection
+            .prepare_cached(
+                "UPDATE actions SET status = ?4, phase = ?4, claim = NULL, \
+                 finished_at = CASE ?4 WHEN 0 THEN NULL ELSE ?5 END, scheduled_at = coalesce(?6, scheduled_at) \
+                 WHERE id = ?1 AND claim = ?2 AND attempts = ?3 AND status = 1",
+            )?
+            .execute(params![id, claim, attempt, status, now, at])?
+            == 1)
+    };
+    let was_in_progress = match finish.outcome {
+        Outcome::Complete => end(2, None),
+        Outcome::Failed => end(3, None),
+        Outcome::TimedOut => end(3, Some(1)),
+        Outcome::Retry { at } => crash(0, Some(at.as_microsecond())),
+        Outcome::Crashed => crash(3, None),
+        Outcome::CrashedRetry { at } => crash(0, Some(at.as_microsecond())),
+        Outcome::NotCalled => Ok(connection
+            .prepare_cached(
+                "UPDATE actions SET status = 0, claim = NULL, attempts = attempts - 1 \
+                 WHERE id = ?1 AND claim = ?2 AND attempts = ?3 AND status = 1",
+            )?
+            .execute(params![id, claim, attempt])?
+            == 1),
+    };
+    if was_in_progress? {
+        return Ok(Some(Was::InProgress));
+    }
+    let late = match finish.outcome {
+        Outcome::Complete => (2, Some(now), None),
+        Outcome::Retry { at } => (0, None, Some(at.as_microsecond())),
+        _ => return Ok(None),
+    };
+    let changed = connection
+        .prepare_cached(
+            "UPDATE actions SET status = ?4, phase = ?4, finished_at = ?5, scheduled_at = coalesce(?6, scheduled_at), \
+             timed_out = NULL, claim = CASE ?4 WHEN 0 THEN NULL ELSE claim END \
+             WHERE id = ?1 AND claim = ?2 AND attempts = ?3 AND status = 3 AND timed_out = 1",
+        )?
+        .execute(params![id, claim, attempt, late.0, late.1, late.2])?;
+    Ok((changed == 1).then_some(Was::TimedOut))
+}
+
+fn forget_failures(connection: &Connection, chain: ChainId) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE chains SET failures = 0 WHERE id = ?1 AND failures > 0")?
+        .execute([chain.get()])?;
+    Ok(())
+}
+
+/// Stores the next instance of a chain whose head has come to its end, or pauses or ends the chain. Only the head can do
+/// so, and it stops being the head thereby: that is why a chain neither doubles nor breaks.
+fn succeed(
+    write: &mut Write<'_>,
+    finish: &Finish,
+    succession: &Succession,
+    context: &Context,
+) -> rusqlite::Result<(Option<ActionId>, Option<ChainId>)> {
+    let connection = write.connection;
+    let id = succession.chain.get();
+    let failures: Option<u32> = connection
+        .prepare_cached("SELECT failures FROM chains WHERE id = ?1 AND state = 0 AND head = ?2")?
+        .query_row(params![id, finish.action.get()], |row| row.get(0))
+        .optional()?;
+    let Some(failures) = failures else { return Ok((None, None)) };
+    let failures = match finish.outcome {
+        Outcome::Complete => 0,
+        _ => failures.saturating_add(1),
+    };
+    let mut set_state = |state: ChainState, reason: Option<&str>| {
+        connection
+            .prepare_cached(
+                "UPDATE chains SET state = ?2, reason = ?3, failures = ?4 WHERE id = ?1",
+            )?
+            .execute(params![id, row::state_code(state), reason, failures])
+    };
+    if succession.failure_threshold.is_some_and(|threshold| failures >= threshold.max(1))
+        && failures > 0
+    {
+        let reason = format!("{failures} failures in a row");
+        set_state(ChainState::Paused, Some(&reason))?;
+        log::append(
+            connection,
+            finish.action,
+            write.now,
+            Step::Paused,
+            Some(finish.attempt),
+            Some(context),
+            Some(&reason),
+        )?;
+        return Ok((None, Some(succession.chain)));
+    }
+    let Some(next) = succession.next else {
+        set_state(ChainState::Ended, Some("its schedule has no further date"))?;
+        return Ok((None, None));
+    };
+    let logged = if finish.entries.is_empty() { None } else { Some(Step::Created) };
+    let next = insert_next(connection, succession.chain, next, write.now, logged)?;
+    connection
+        .prepare_cached("UPDATE chains SET head = ?2, failures = ?3, owed_at = NULL WHERE id = ?1")?
+        .execute(params![id, next.get(), failures])?;
+    Ok((Some(next), None))
+}
+
+/// Stores an instance of a chain at a date. The caller counts it and makes it the head.
+pub(super) fn insert_next(
+    connection: &Connection,
+    chain: ChainId,
+    at: Timestamp,
+    now: Timestamp,
+    logged: Option<Step>,
+) -> rusqlite::Result<ActionId> {
+    let id = connection
+        .prepare_cached(
+            "INSERT INTO actions (hook, grp, priority, kind, scheduled_at, created_at, unique_key, args, args_hash, chain) \
+             SELECT hook, grp, priority, 2, ?2, ?3, unique_key, args, args_hash, id FROM chains WHERE id = ?1 \
+             RETURNING id",
+        )?
+        .query_row(params![chain.get(), at.as_microsecond(), now.as_microsecond()], |row| row::action_id(row, 0))?;
+    if let Some(step) = logged {
+        log::append(connection, id, now, step, None, None, None)?;
+    }
+    Ok(id)
+}

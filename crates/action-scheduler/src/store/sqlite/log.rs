@@ -1,0 +1,86 @@
+//! The log.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+
+use super::error::wrap;
+use super::row;
+use super::writer::Write;
+use crate::action::{ActionId, Attempt};
+use crate::error::Result;
+use crate::log::{Context, LogEntry, NewLogEntry, Step};
+
+/// Adds an entry, if the action exists.
+pub(super) fn append(
+    connection: &Connection,
+    action: ActionId,
+    at: Timestamp,
+    step: Step,
+    attempt: Option<Attempt>,
+    context: Option<&Context>,
+    message: Option<&str>,
+) -> rusqlite::Result<()> {
+    // By primary key: the last entry of the action lies where the new one goes.
+    connection
+        .prepare_cached(
+            "INSERT INTO logs (action, seq, at, step, attempt, context, message) \
+             SELECT ?1, (SELECT coalesce(max(seq), 0) + 1 FROM logs WHERE action = ?1), ?2, ?3, ?4, ?5, ?6 \
+             WHERE EXISTS (SELECT 1 FROM actions WHERE id = ?1)",
+        )?
+        .execute(params![
+            action.get(),
+            at.as_microsecond(),
+            step.code(),
+            attempt.map(|attempt| attempt.0),
+            context.map(Context::as_str),
+            message
+        ])?;
+    Ok(())
+}
+
+pub(super) fn append_all(
+    write: &mut Write<'_>,
+    entries: &[(ActionId, NewLogEntry)],
+    context: &Context,
+) -> Result<()> {
+    for (action, entry) in entries {
+        let at = entry.at.unwrap_or(write.now);
+        append(
+            write.connection,
+            *action,
+            at,
+            entry.step,
+            None,
+            Some(context),
+            entry.message.as_deref(),
+        )
+        .map_err(wrap("writing the log"))?;
+    }
+    Ok(())
+}
+
+pub(super) fn read(connection: &Connection, ids: &[ActionId]) -> Result<Vec<LogEntry>> {
+    let read = || {
+        let mut entries = Vec::new();
+        // By primary key, in its order.
+        let mut statement = connection.prepare_cached(
+            "SELECT action, seq, at, step, attempt, context, message FROM logs WHERE action = ?1 ORDER BY seq",
+        )?;
+        for id in ids {
+            let mut rows = statement.query([id.get()])?;
+            while let Some(row) = rows.next()? {
+                entries.push(LogEntry {
+                    action: row::action_id(row, 0)?,
+                    seq: row.get(1)?,
+                    at: row::time(row, 2)?,
+                    step: Step::from_code(row.get(3)?),
+                    attempt: row.get::<_, Option<u32>>(4)?.map(Attempt),
+                    context: row.get::<_, Option<String>>(5)?.as_deref().map(Context::new),
+                    message: row.get(6)?,
+                });
+            }
+        }
+        Ok(entries)
+    };
+    read().map_err(|error: rusqlite::Error| wrap("reading the log")(error).into())
+}

@@ -1,0 +1,272 @@
+//! Rows as types, and back.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use rusqlite::types::Type;
+use rusqlite::{Connection, Row};
+
+use super::names::Names;
+use crate::action::{Action, ActionId, Attempt, ChainId, ClaimId, Group, Hook, Priority, Status};
+use crate::args::Args;
+use crate::schedule::cron::Cron;
+use crate::schedule::{Cadence, Interval, Missed, Recurrence, Recurring, Schedule};
+use crate::store::{Chain, ChainState};
+
+pub(super) fn status_code(status: Status) -> i64 {
+    match status {
+        Status::Pending => 0,
+        Status::InProgress => 1,
+        Status::Complete => 2,
+        Status::Failed => 3,
+        Status::Canceled => 4,
+    }
+}
+
+pub(super) fn status_of(code: i64) -> Option<Status> {
+    Status::ALL.into_iter().find(|status| status_code(*status) == code)
+}
+
+/// What the `phase` column holds for a status.
+pub(super) fn phase_code(status: Status) -> i64 {
+    if status.is_finished() { status_code(status) } else { 0 }
+}
+
+pub(super) fn state_code(state: ChainState) -> i64 {
+    match state {
+        ChainState::Active => 0,
+        ChainState::Paused => 1,
+        ChainState::Ended => 2,
+    }
+}
+
+pub(super) fn state_of(code: i64) -> Option<ChainState> {
+    [ChainState::Active, ChainState::Paused, ChainState::Ended]
+        .into_iter()
+        .find(|state| state_code(*state) == code)
+}
+
+/// How many characters of the args the index of live args holds; longer ones are told apart by their hash.
+const INDEXED_ARGS: usize = 64;
+
+/// The hash of args that are longer than what the index holds.
+pub(super) fn args_hash(args: &str) -> Option<i64> {
+    (args.len() > INDEXED_ARGS && args.chars().nth(INDEXED_ARGS).is_some()).then(|| {
+        // FNV-1a: it only has to spread, and to be the same in every version of this program.
+        let hash = args.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        hash.cast_signed()
+    })
+}
+
+/// An error about a value that this program would not have written.
+pub(super) fn unreadable(column: usize, problem: impl ToString) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Null, problem.to_string().into())
+}
+
+/// The instant of a stored number.
+pub(super) fn micros(number: i64) -> rusqlite::Result<Timestamp> {
+    Timestamp::from_microsecond(number).map_err(|error| unreadable(0, error))
+}
+
+pub(super) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+    Timestamp::from_microsecond(row.get(column)?).map_err(|error| unreadable(column, error))
+}
+
+pub(super) fn optional_time(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+    row.get::<_, Option<i64>>(column)?
+        .map(|micros| {
+            Timestamp::from_microsecond(micros).map_err(|error| unreadable(column, error))
+        })
+        .transpose()
+}
+
+macro_rules! id_readers {
+    ($($name:ident, $optional:ident: $id:ty;)*) => { $(
+        pub(super) fn $name(row: &Row<'_>, column: usize) -> rusqlite::Result<$id> {
+            let number = row.get(column)?;
+            <$id>::new(number).ok_or_else(|| unreadable(column, format_args!("{number} is no id")))
+        }
+
+        #[allow(dead_code)]
+        pub(super) fn $optional(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<$id>> {
+            Ok(row.get::<_, Option<i64>>(column)?.and_then(<$id>::new))
+        }
+    )* };
+}
+
+id_readers! {
+    action_id, optional_action_id: ActionId;
+    claim_id, optional_claim_id: ClaimId;
+    chain_id, optional_chain_id: ChainId;
+    runner_id, optional_runner_id: crate::action::RunnerId;
+}
+
+pub(super) fn attempt(row: &Row<'_>, column: usize) -> rusqlite::Result<Attempt> {
+    row.get(column).map(Attempt)
+}
+
+/// The typed columns of a recurrence, in `actions` joined with `chains` and in `chains` itself.
+pub(super) const RECURRENCE_COLUMNS: &str = "chains.first_at, chains.every, chains.cron, chains.dialect, chains.zone, chains.fixed_rate, chains.catch_up";
+
+/// Reads [`RECURRENCE_COLUMNS`], which start at `from`.
+pub(super) fn recurring(row: &Row<'_>, from: usize) -> rusqlite::Result<Recurring> {
+    let first = time(row, from)?;
+    let missed = match row.get(from + 6)? {
+        Some(cap) => Missed::CatchUp { cap },
+        None => Missed::Skip,
+    };
+    let recurrence = match row.get_ref(from + 2)?.as_str_or_null()? {
+        None => {
+            let every = std::time::Duration::from_micros(row.get(from + 1)?);
+            let cadence =
+                if row.get(from + 5)? { Cadence::FixedRate(missed) } else { Cadence::AfterRun };
+            Recurrence::Interval(Interval { every, cadence })
+        }
+        Some(text) => {
+            let dialect = row
+                .get_ref(from + 3)?
+                .as_str()?
+                .parse()
+                .map_err(|error| unreadable(from + 3, error))?;
+            let zone = row.get_ref(from + 4)?.as_str()?;
+            let zone = TimeZone::get(zone).map_err(|error| unreadable(from + 4, error))?;
+            let cron = Cron::parse(text, dialect, Some(zone))
+                .map_err(|error| unreadable(from + 2, error))?;
+            Recurrence::Cron { cron, missed }
+        }
+    };
+    Ok(Recurring { first, recurrence })
+}
+
+/// The columns of a recurrence as values to be stored, in the order of [`RECURRENCE_COLUMNS`].
+pub(super) struct RecurrenceValues {
+    pub first: i64,
+    pub every: Option<i64>,
+    pub cron: Option<String>,
+    pub dialect: Option<String>,
+    pub zone: Option<String>,
+    pub fixed_rate: bool,
+    pub catch_up: Option<u32>,
+}
+
+impl From<&Recurring> for RecurrenceValues {
+    fn from(recurring: &Recurring) -> Self {
+        let catch_up = match recurring.recurrence.missed() {
+            Some(Missed::CatchUp { cap }) => Some(cap),
+            Some(Missed::Skip) | None => None,
+        };
+        let mut values = Self {
+            first: recurring.first.as_microsecond(),
+            every: None,
+            cron: None,
+            dialect: None,
+            zone: None,
+            fixed_rate: false,
+            catch_up,
+        };
+        match &recurring.recurrence {
+            Recurrence::Interval(Interval { every, cadence }) => {
+                // An interval is at most 100 years.
+                values.every = Some(i64::try_from(every.as_micros()).unwrap_or(i64::MAX));
+                values.fixed_rate = matches!(cadence, Cadence::FixedRate(_));
+            }
+            Recurrence::Cron { cron, .. } => {
+                values.cron = Some(cron.text().to_owned());
+                values.dialect = Some(cron.dialect().to_string());
+                values.zone = Some(cron.zone_name().to_owned());
+            }
+        }
+        values
+    }
+}
+
+/// The columns of a whole action; the recurrence follows.
+pub(super) const ACTION_COLUMNS: &str = "actions.id, actions.hook, actions.grp, actions.status, actions.priority, \
+    actions.attempts, actions.kind, actions.scheduled_at, actions.created_at, actions.started_at, \
+    actions.finished_at, actions.claim, actions.chain, actions.args";
+
+/// Reads [`ACTION_COLUMNS`] followed by [`RECURRENCE_COLUMNS`].
+pub(super) fn action(
+    connection: &Connection,
+    names: &mut Names,
+    row: &Row<'_>,
+) -> rusqlite::Result<Action> {
+    let scheduled_at = time(row, 7)?;
+    let chain = optional_chain_id(row, 12)?;
+    let schedule = match row.get::<_, i64>(6)? {
+        0 => Schedule::Async,
+        2 if row.get::<_, Option<i64>>(14)?.is_some() => Schedule::Recurring(recurring(row, 14)?),
+        // An instance whose chain is gone will not recur.
+        _ => Schedule::Single(scheduled_at),
+    };
+    let status = row.get(3)?;
+    Ok(Action {
+        id: action_id(row, 0)?,
+        hook: hook(connection, names, row, 1)?,
+        group: group(connection, names, row, 2)?,
+        status: status_of(status)
+            .ok_or_else(|| unreadable(3, format_args!("{status} is no status")))?,
+        priority: Priority(row.get(4)?),
+        attempts: attempt(row, 5)?,
+        schedule,
+        scheduled_at,
+        created_at: time(row, 8)?,
+        started_at: optional_time(row, 9)?,
+        finished_at: optional_time(row, 10)?,
+        claim: optional_claim_id(row, 11)?,
+        chain,
+        args: args(row, 13)?,
+    })
+}
+
+pub(super) fn hook(
+    connection: &Connection,
+    names: &mut Names,
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<Hook> {
+    names.hooks.name(connection, row.get(column)?)
+}
+
+pub(super) fn group(
+    connection: &Connection,
+    names: &mut Names,
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<Group> {
+    names.groups.name(connection, row.get(column)?)
+}
+
+pub(super) fn args(row: &Row<'_>, column: usize) -> rusqlite::Result<Args> {
+    Ok(Args::from_stored(Arc::<str>::from(row.get_ref(column)?.as_str()?)))
+}
+
+/// The columns of a chain; the recurrence follows.
+pub(super) const CHAIN_COLUMNS: &str = "chains.id, chains.hook, chains.grp, chains.priority, chains.unique_key, \
+    chains.args, chains.state, chains.reason, chains.failures, chains.head, chains.created_at";
+
+/// Reads [`CHAIN_COLUMNS`] followed by [`RECURRENCE_COLUMNS`].
+pub(super) fn chain(
+    connection: &Connection,
+    names: &mut Names,
+    row: &Row<'_>,
+) -> rusqlite::Result<Chain> {
+    let state = row.get(6)?;
+    Ok(Chain {
+        id: chain_id(row, 0)?,
+        hook: hook(connection, names, row, 1)?,
+        group: group(connection, names, row, 2)?,
+        priority: Priority(row.get(3)?),
+        key: row.get(4)?,
+        args: args(row, 5)?,
+        state: state_of(state).ok_or_else(|| unreadable(6, format_args!("{state} is no state")))?,
+        reason: row.get(7)?,
+        failures: row.get(8)?,
+        head: optional_action_id(row, 9)?,
+        created_at: time(row, 10)?,
+        recurring: recurring(row, 11)?,
+    })
+}

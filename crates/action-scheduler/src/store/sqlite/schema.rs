@@ -1,0 +1,65 @@
+//! The layout of the file, and how an older one becomes the present one.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::error::{StoreResult, wrap};
+use crate::error::{StoreError, StoreErrorKind};
+
+/// Marks a file as ours ("ASch"), in the header field that SQLite keeps for this.
+const APPLICATION_ID: i32 = 0x4153_6368;
+
+/// Each step takes the file from the version that is its place in the list to the next. Steps are never edited once
+/// released.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/1.sql")];
+
+/// The newest version this program knows.
+const NEWEST: usize = MIGRATIONS.len();
+
+/// Brings the file to the newest version; several processes may do so at once.
+pub(super) fn migrate(connection: &mut Connection, file: &str) -> StoreResult<()> {
+    if version(connection, file)? == NEWEST {
+        return Ok(());
+    }
+    let transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(wrap(file))?;
+    // Another process may have done it while this one waited for the lock.
+    let found = version(&transaction, file)?;
+    for (number, migration) in MIGRATIONS.iter().enumerate().skip(found) {
+        transaction.execute_batch(migration).map_err(wrap(file))?;
+        tracing::debug!(file, version = number + 1, "migrated");
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(wrap(file))?;
+    transaction.pragma_update(None, "user_version", NEWEST as i64).map_err(wrap(file))?;
+    transaction.commit().map_err(wrap(file))
+}
+
+/// The version of the file; 0 is an empty one. A file of another program is refused.
+fn version(connection: &Connection, file: &str) -> StoreResult<usize> {
+    let pragma = |name| {
+        connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(wrap(file))
+    };
+    let tables: i64 = connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(wrap(file))?;
+    let (application, version) = (pragma("application_id")?, pragma("user_version")?);
+    if tables == 0 {
+        return Ok(0);
+    }
+    if application != i64::from(APPLICATION_ID) {
+        return Err(StoreError::new(
+            StoreErrorKind::Corrupt,
+            format!(
+                "{file}: this SQLite file belongs to another program; name another file, it will be created"
+            ),
+        ));
+    }
+    match usize::try_from(version) {
+        Ok(version) if version <= NEWEST => Ok(version),
+        _ => Err(StoreError::new(
+            StoreErrorKind::NewerSchema,
+            format!(
+                "{file}: has layout version {version}, this program knows up to {NEWEST}; use a newer one"
+            ),
+        )),
+    }
+}

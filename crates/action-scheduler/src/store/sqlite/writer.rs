@@ -1,0 +1,245 @@
+//! The one thread that writes. Whatever waits when it is free goes into one transaction: a commit costs the same for one
+//! caller as for a hundred.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::{oneshot, watch};
+
+use super::error::{StoreResult, wrap};
+use super::names::Names;
+use crate::error::{Error, Result, StoreError, StoreErrorKind};
+use crate::time::Clock;
+
+/// A transaction in the making, as one caller sees it.
+pub(super) struct Write<'a> {
+    pub connection: &'a Connection,
+    pub names: &'a mut Names,
+    pub now: Timestamp,
+    /// Set when there may be new work to claim once this is committed.
+    pub wakes: bool,
+}
+
+/// A caller's part of a transaction: does its work, and hands back how to tell the caller once it is committed. It is
+/// given nothing to work with when there is no transaction to be had.
+type Job = Box<dyn FnOnce(Option<&mut Write<'_>>) -> Done + Send>;
+
+struct Done {
+    succeeded: bool,
+    /// Called with the error if there was no transaction, or if it could not be committed.
+    reply: Reply,
+}
+
+type Reply = Box<dyn FnOnce(Option<&StoreError>)>;
+
+enum Message {
+    Job(Job),
+    /// Look whether another process has written.
+    LookAround,
+}
+
+/// The writing end of the store.
+pub(super) struct Writer {
+    messages: Option<mpsc::Sender<Message>>,
+    thread: Option<JoinHandle<()>>,
+    /// Whether a look around is already on its way.
+    looking: Arc<AtomicBool>,
+}
+
+impl Writer {
+    pub(super) fn spawn(
+        connection: Connection,
+        file: Arc<str>,
+        clock: Clock,
+        wake: Arc<watch::Sender<u64>>,
+    ) -> StoreResult<Self> {
+        let (messages, inbox) = mpsc::channel();
+        let looking = Arc::new(AtomicBool::new(false));
+        let mut loop_ = Loop {
+            connection,
+            file,
+            clock,
+            wake,
+            looking: Arc::clone(&looking),
+            names: Names::default(),
+        };
+        let thread = std::thread::Builder::new()
+            .name("sqlite-writer".into())
+            .spawn(move || loop_.run(&inbox))
+            .map_err(|error| {
+                StoreError::new(StoreErrorKind::Other, format!("cannot start a thread: {error}"))
+            })?;
+        Ok(Self { messages: Some(messages), thread: Some(thread), looking })
+    }
+
+    /// Runs a job in the next transaction and waits until that is committed. An error undoes this job alone.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Write<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move |write| {
+            let result = write.map(job);
+            Done {
+                succeeded: matches!(result, Some(Ok(_))),
+                reply: Box::new(move |error| {
+                    let result = match (error, result) {
+                        (_, Some(Err(own))) => Err(own),
+                        (Some(error), _) => {
+                            Err(StoreError::new(error.kind, error.message.clone()).into())
+                        }
+                        (None, Some(Ok(value))) => Ok(value),
+                        (None, None) => Err(closed()),
+                    };
+                    // A caller that has gone away does not want the answer.
+                    let _ = answer.send(result);
+                }),
+            }
+        });
+        let sent =
+            self.messages.as_ref().is_some_and(|messages| messages.send(Message::Job(job)).is_ok());
+        if !sent {
+            return Err(closed());
+        }
+        answered.await.map_err(|_| closed())?
+    }
+
+    /// Something that asks the writer to look whether another process has written.
+    pub(super) fn look_around(&self) -> impl Fn() + Send + 'static {
+        let messages = self.messages.clone();
+        let looking = Arc::clone(&self.looking);
+        move || {
+            if let Some(messages) = &messages
+                && !looking.swap(true, Ordering::AcqRel)
+            {
+                // The writer being gone means that the store is closed.
+                let _ = messages.send(Message::LookAround);
+            }
+        }
+    }
+
+    /// Ends the thread once everything asked for so far is done.
+    pub(super) fn close(&mut self) {
+        self.messages = None;
+        if let Some(thread) = self.thread.take() {
+            // It does not panic; if it did, that was reported by the panic itself.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn closed() -> Error {
+    StoreError::new(StoreErrorKind::Unavailable, "the SQLite store is closed").into()
+}
+
+struct Loop {
+    connection: Connection,
+    file: Arc<str>,
+    clock: Clock,
+    wake: Arc<watch::Sender<u64>>,
+    looking: Arc<AtomicBool>,
+    names: Names,
+}
+
+impl Loop {
+    fn run(&mut self, inbox: &mpsc::Receiver<Message>) {
+        const MOST_IN_ONE: usize = 1024;
+        let mut seen = self.data_version();
+        while let Ok(first) = inbox.recv() {
+            let mut look = false;
+            let mut jobs = Vec::new();
+            for message in std::iter::once(first).chain(inbox.try_iter().take(MOST_IN_ONE)) {
+                match message {
+                    Message::Job(job) => jobs.push(job),
+                    Message::LookAround => look = true,
+                }
+            }
+            if !jobs.is_empty() {
+                self.commit(jobs);
+            }
+            if look {
+                self.looking.store(false, Ordering::Release);
+                let now = self.data_version();
+                if now != seen {
+                    seen = now;
+                    self.wake.send_modify(|count| *count = count.wrapping_add(1));
+                }
+            }
+        }
+    }
+
+    /// A number that changes when another connection has written (not this one).
+    fn data_version(&self) -> Option<i64> {
+        self.connection.pragma_query_value(None, "data_version", |row| row.get(0)).ok()
+    }
+
+    fn commit(&mut self, jobs: Vec<Job>) {
+        let mut replies = Vec::with_capacity(jobs.len());
+        let mut wakes = false;
+        let lone = jobs.len() == 1;
+        let mut jobs = jobs.into_iter();
+        let outcome = self.transact(lone, &mut jobs, &mut replies, &mut wakes);
+        if let Err(error) = &outcome {
+            // Names that were stored in it are not there any more.
+            self.names = Names::default();
+            tracing::error!(%error, "a transaction failed");
+        }
+        replies.extend(jobs.map(|job| job(None).reply));
+        for reply in replies {
+            reply(outcome.as_ref().err());
+        }
+        if wakes && outcome.is_ok() {
+            self.wake.send_modify(|count| *count = count.wrapping_add(1));
+        }
+    }
+
+    /// Runs the jobs in one transaction. With several, each has a savepoint of its own, so that an error undoes it alone.
+    fn transact(
+        &mut self,
+        lone: bool,
+        jobs: &mut impl Iterator<Item = Job>,
+        replies: &mut Vec<Reply>,
+        wakes: &mut bool,
+    ) -> StoreResult<()> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(wrap(&self.file))?;
+        let mut any_succeeded = false;
+        for job in jobs {
+            if !lone {
+                transaction
+                    .prepare_cached("SAVEPOINT job")
+                    .and_then(|mut s| s.execute([]))
+                    .map_err(wrap(&self.file))?;
+            }
+            let mut write = Write {
+                connection: &transaction,
+                names: &mut self.names,
+                now: self.clock.now(),
+                wakes: false,
+            };
+            let done = job(Some(&mut write));
+            *wakes |= write.wakes && done.succeeded;
+            any_succeeded |= done.succeeded;
+            replies.push(done.reply);
+            if !done.succeeded {
+                self.names = Names::default();
+                if !lone {
+                    transaction.execute_batch("ROLLBACK TO job").map_err(wrap(&self.file))?;
+                }
+            }
+            if !lone {
+                transaction
+                    .prepare_cached("RELEASE job")
+                    .and_then(|mut s| s.execute([]))
+                    .map_err(wrap(&self.file))?;
+            }
+        }
+        if any_succeeded { transaction.commit() } else { transaction.rollback() }
+            .map_err(wrap(&self.file))
+    }
+}
