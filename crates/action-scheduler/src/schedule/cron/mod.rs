@@ -56,6 +56,9 @@ mod parse;
 mod plugin_field;
 mod token;
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::str::FromStr;
 
