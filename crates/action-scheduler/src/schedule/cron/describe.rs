@@ -12,6 +12,7 @@ const ALL_SIXTIETHS: u64 = (1 << 60) - 1;
 const ALL_DAYS: u32 = u32::MAX - 1;
 const ALL_MONTHS: u64 = (1 << 13) - 2;
 const ALL_WEEKDAYS: u32 = (1 << 7) - 1;
+const SATURDAY_AND_SUNDAY: u32 = 1 << 6 | 1;
 
 const WEEKDAYS: [&str; 8] =
     ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
@@ -227,9 +228,10 @@ fn day_of_week(weekdays: &Weekdays) -> Option<String> {
     let name = |day: u32| WEEKDAYS.get(day as usize).copied().unwrap_or_default();
     let mut parts = Vec::new();
     if weekdays.days != 0 {
-        // The week begins on Monday here, so that Saturday and Sunday are told as one weekend.
-        let from_monday = (weekdays.days | (weekdays.days & 1) << 7) & !1;
-        parts.push(list(ones(from_monday).map(|day| (day, name(day).to_owned()))));
+        // Beside a Saturday, Sunday ends the week, so that the two are told as one weekend.
+        let has_weekend = weekdays.days & SATURDAY_AND_SUNDAY == SATURDAY_AND_SUNDAY;
+        let in_order = if has_weekend { (weekdays.days | 1 << 7) & !1 } else { weekdays.days };
+        parts.push(list(ones(in_order).map(|day| (day, name(day).to_owned()))));
     }
     let mut in_month: Vec<_> = Vec::new();
     for (ordinal, nth) in ORDINALS.iter().zip(weekdays.nth) {

@@ -60,8 +60,8 @@ pub(super) fn weekdays(token: Token<'_>) -> Result<Weekdays, Fault> {
             found.last |= weekday_bit(value(field, weekday, item)?);
         } else {
             let fits = Fits::read(field, item)?;
-            // The original calls Sunday 7 where the text has a 7 anywhere, and 0 elsewhere.
-            let numbers = if item.text.contains('7') { 1..=7 } else { 0..=6 };
+            // The original calls Sunday 7 where it sees a 7, and 0 elsewhere.
+            let numbers = if fits.has_a_seven() { 1..=7 } else { 0..=6 };
             for weekday in numbers.filter(|&number| fits.value(number)) {
                 found.days |= weekday_bit(weekday);
             }
@@ -106,6 +106,7 @@ impl Fits {
         let (from, to) = if base.text == "*" {
             (0, u32::MAX)
         } else if let Some((from, to)) = base.split_once('-') {
+            // A range that begins on Sunday begins at 0, and one that ends on Sunday ends at 7.
             match (number(from)?, number(to)?) {
                 (7, to) if field == CronField::DayOfWeek => (0, to),
                 (from, 0) if field == CronField::DayOfWeek => (from, 7),
@@ -120,6 +121,13 @@ impl Fits {
 
     fn value(&self, value: u32) -> bool {
         (self.from..=self.to).contains(&value) && (value - self.from).is_multiple_of(self.step)
+    }
+
+    fn has_a_seven(&self) -> bool {
+        [self.from, self.to, self.step]
+            .into_iter()
+            .filter(|&number| number != u32::MAX)
+            .any(|number| number.to_string().contains('7'))
     }
 }
 

@@ -94,6 +94,25 @@ fn the_plugin_counts_steps_from_zero() {
 }
 
 #[test]
+fn sunday_may_begin_or_end_a_range_of_the_plugin() {
+    for (weekdays, days) in [
+        ("5-7", "Friday to Sunday"),
+        ("5-0", "Friday to Sunday"),
+        ("FRI-SUN", "Friday to Sunday"),
+        ("7-2", "Sunday to Tuesday"),
+        ("sun-tue", "Sunday to Tuesday"),
+        ("7-0", "Sunday"),
+        ("*/7", "Sunday"),
+        ("*/2", "Tuesday, Thursday, Saturday and Sunday"),
+        ("1-7/2", "Sunday, Monday, Wednesday and Friday"),
+    ] {
+        let on = if days.contains(" to ") { "" } else { "on " };
+        let cron = plugin(&format!("0 0 * * {weekdays}"));
+        assert_eq!(cron.describe(), format!("At 00:00, {on}{days} (UTC)"), "{weekdays}");
+    }
+}
+
+#[test]
 fn what_the_plugin_ignores_in_a_list_does_no_harm_here() {
     let quarters = plugin("0,15,30,45 * * * *");
     for sloppy in ["0,15,30,45,60 * * * *", "0,15,30,45, * * * *", "0-60/15 * * * *"] {
