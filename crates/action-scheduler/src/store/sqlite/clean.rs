@@ -63,7 +63,7 @@ fn try_clean(write: &mut Write<'_>, batch: &CleanBatch) -> rusqlite::Result<Clea
 }
 
 pub(super) fn clean_orphans(write: &mut Write<'_>, limit: u32) -> Result<u64> {
-    let mut clean = || {
+    let clean = || {
         let connection = write.connection;
         let mut deleted = 0;
         // The first walks the log from action to action, by primary key.

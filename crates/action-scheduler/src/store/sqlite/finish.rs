@@ -205,7 +205,7 @@ fn succeed(
         Outcome::Complete => 0,
         _ => failures.saturating_add(1),
     };
-    let mut set_state = |state: ChainState, reason: Option<&str>| {
+    let set_state = |state: ChainState, reason: Option<&str>| {
         connection
             .prepare_cached(
                 "UPDATE chains SET state = ?2, reason = ?3, failures = ?4 WHERE id = ?1",

@@ -168,7 +168,7 @@ pub(super) fn list(connection: &Connection) -> Result<Vec<Runner>> {
                     in_progress: row.get(9)?,
                 })
             })?
-            .collect()
+            .collect::<rusqlite::Result<Vec<_>>>()
     };
     list().map_err(|error: rusqlite::Error| wrap("reading the runners")(error).into())
 }

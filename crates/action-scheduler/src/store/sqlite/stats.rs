@@ -71,7 +71,7 @@ pub(super) fn hooks(connection: &Connection) -> Result<Vec<Hook>> {
         connection
             .prepare_cached("SELECT name FROM hooks ORDER BY name")?
             .query_map([], |row| row.get::<_, String>(0).map(Hook::from_stored))?
-            .collect()
+            .collect::<rusqlite::Result<Vec<_>>>()
     };
     list().map_err(|error: rusqlite::Error| wrap("reading the hooks")(error).into())
 }
