@@ -146,7 +146,7 @@ fn next_on_grid(
     let passed = late / every;
     let skipped = match missed {
         Missed::Skip => passed,
-        Missed::CatchUp { cap } => passed.saturating_sub(i64::from(cap)),
+        Missed::CatchUp { cap } => passed.saturating_sub(i64::from(cap)).max(0),
     };
     let steps = skipped.checked_add(1)?;
     scheduled.checked_add(SignedDuration::from_micros(every.checked_mul(steps)?)).ok()
