@@ -1,15 +1,47 @@
 //! Claims due actions and runs them: claim, start, execute, record.
+//!
+//! [`dispatch`] is the loop that holds it together; [`attempt`] runs one attempt; [`verdict`] turns how it came out into
+//! what is stored; [`liveness`] gives signs of life and looks after the work of runners that stopped giving them.
 
+mod attempt;
+mod batch;
 mod config;
+mod dispatch;
+mod liveness;
+mod memory;
+mod plan;
 mod shutdown;
+mod verdict;
 
 pub use config::{BatchSize, RunReport, RunnerConfig, StopReason, Until};
+pub use memory::{peak_memory, used_memory};
 pub use shutdown::Shutdown;
 
+use self::dispatch::Dispatcher;
+use self::liveness::Liveness;
+use crate::action::ActionId;
 use crate::error::Result;
 use crate::scheduler::Scheduler;
+use crate::store::Pick;
 
 /// Runs the actions of a scheduler's store with its handlers.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// use action_scheduler::runner::Until;
+/// use action_scheduler::{Failure, Runner, RunnerConfig, Scheduler, Shutdown};
+///
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let file = folder.path().join("shop.db");
+/// let scheduler = Scheduler::open(&format!("sqlite:{}", file.display())).await?;
+/// scheduler.on("greet", |name: String, _| async move { Ok::<(), Failure>(println!("Hello, {name}")) })?;
+/// scheduler.enqueue_async("greet", ["Ada"]).await?;
+///
+/// let config = RunnerConfig { until: Until::Drained { batches: None }, ..RunnerConfig::default() };
+/// let report = Runner::new(scheduler, config).run(Shutdown::new()).await?;
+/// assert_eq!(report.complete, 1);
+/// # Ok::<(), action_scheduler::Error>(()) }).unwrap();
+/// ```
 pub struct Runner {
     scheduler: Scheduler,
     config: RunnerConfig,
@@ -19,5 +51,31 @@ impl Runner {
     /// A runner; nothing happens until [`Runner::run`].
     pub fn new(scheduler: Scheduler, config: RunnerConfig) -> Self {
         Self { scheduler, config }
+    }
+
+    /// Runs actions as they come due, until it is told to stop or done as its config has it.
+    ///
+    /// An error of the store while it runs is logged and tried again: results are kept until they are recorded. Only when
+    /// the runner cannot make itself known to the store at all is that an error here.
+    pub async fn run(self, shutdown: Shutdown) -> Result<RunReport> {
+        let pick = Pick::Due(self.config.filter.clone());
+        self.run_picked(pick, shutdown).await
+    }
+
+    /// Runs these pending actions now, whatever their date, and is done when they are.
+    pub async fn run_ids(mut self, ids: Vec<ActionId>, shutdown: Shutdown) -> Result<RunReport> {
+        self.config.until = Until::Drained { batches: None };
+        self.run_picked(Pick::Ids(ids), shutdown).await
+    }
+
+    async fn run_picked(self, pick: Pick, shutdown: Shutdown) -> Result<RunReport> {
+        let liveness = Liveness::begin(&self.scheduler, &self.config).await?;
+        let beating = tokio::spawn(liveness.clone().keep());
+        let report = Dispatcher::new(self.scheduler, self.config, pick, shutdown, liveness.clone())
+            .run()
+            .await;
+        beating.abort();
+        liveness.end().await;
+        Ok(report)
     }
 }

@@ -1,0 +1,77 @@
+//! One attempt: the handlers of an action, called in order, within their time.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio_util::sync::CancellationToken;
+
+use super::plan::Plan;
+use crate::action::ActionId;
+use crate::handler::{Failure, HandlerContext};
+
+/// An attempt that has been started in the store.
+pub(super) struct Attempt {
+    pub(super) context: HandlerContext,
+    pub(super) plan: Arc<Plan>,
+    pub(super) cancellation: CancellationToken,
+}
+
+/// What an attempt reports.
+pub(super) struct Report {
+    pub(super) action: ActionId,
+    pub(super) news: News,
+}
+
+/// The news of an attempt.
+pub(super) enum News {
+    /// It ran longer than its timeout and goes on.
+    TimedOut,
+    /// It has come to its end.
+    Ended(Result<(), Failure>),
+}
+
+impl Attempt {
+    /// Runs to the end, or until `kill_after`. Dropping this ends the handler at once.
+    pub(super) async fn run(self, reports: UnboundedSender<Report>) {
+        let action = self.context.id();
+        // The other end is gone only when the runner is, and then nobody wants to know.
+        let report = |news| drop(reports.send(Report { action, news }));
+        let policy = &self.plan.policy;
+        let mut work = std::pin::pin!(self.call_handlers());
+        let in_time = tokio::time::timeout(policy.timeout, &mut work).await;
+        let result = match in_time {
+            Ok(result) => result,
+            Err(_) => {
+                report(News::TimedOut);
+                self.cancellation.cancel();
+                let remaining = policy.kill_after.saturating_sub(policy.timeout);
+                tokio::time::timeout(remaining, &mut work).await.unwrap_or_else(|_| {
+                    Err(Failure::new(format!("killed after {} s", policy.kill_after.as_secs_f64())))
+                })
+            }
+        };
+        report(News::Ended(result));
+    }
+
+    /// Calls the handlers one after another; the first failure is the attempt's. A panic is a failure.
+    async fn call_handlers(&self) -> Result<(), Failure> {
+        if self.plan.handlers.is_empty() {
+            return Err(Failure::permanent(format!(
+                "no handler is bound to the hook {:?}",
+                self.context.hook()
+            )));
+        }
+        for handler in &self.plan.handlers {
+            AssertUnwindSafe(handler.call(&self.context)).catch_unwind().await.unwrap_or_else(
+                |panic| {
+                    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+                    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+                    Err(Failure::new(format!("the handler panicked: {}", text.unwrap_or_default())))
+                },
+            )?;
+        }
+        Ok(())
+    }
+}

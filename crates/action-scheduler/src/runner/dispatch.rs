@@ -1,0 +1,634 @@
+//! The loop that claims, starts, and records. At most one of each is under way at a time; what comes up meanwhile goes
+//! into the next one together.
+
+use std::collections::{HashMap, VecDeque};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::attempt::{Attempt, News, Report};
+use super::batch::Batches;
+use super::config::{RunReport, RunnerConfig, StopReason, Until};
+use super::liveness::Liveness;
+use super::memory::used_memory;
+use super::plan::Plans;
+use super::shutdown::Shutdown;
+use super::verdict::{Case, Verdict};
+use crate::action::{ActionId, ClaimId};
+use crate::error::Result;
+use crate::handler::HandlerContext;
+use crate::log::NewLogEntry;
+use crate::observer::Event;
+use crate::scheduler::Scheduler;
+use crate::store::{
+    Claim, ClaimRequest, ClaimedAction, Claiming, Finish, Outcome, Pick, Recorded, Start, Started,
+};
+
+/// Work of the store that is under way.
+type Pending<T> = Option<Pin<Box<dyn Future<Output = T> + Send>>>;
+
+/// Completes with what is under way; never, while nothing is.
+async fn completion<T>(pending: &mut Pending<T>) -> T {
+    match pending {
+        Some(future) => {
+            let output = future.await;
+            *pending = None;
+            output
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Completes at that time; never, without one.
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// How long to wait before the store is tried again after an error.
+const STORE_RETRY: Duration = Duration::from_millis(500);
+
+/// How often to look for room when other runners hold all the claims there may be.
+const FULL_RETRY: Duration = Duration::from_millis(250);
+
+/// How often the notes of running handlers are stored.
+const NOTES: Duration = Duration::from_secs(1);
+
+pub(super) struct Dispatcher {
+    scheduler: Scheduler,
+    config: RunnerConfig,
+    pick: Pick,
+    shutdown: Shutdown,
+    liveness: Liveness,
+    plans: Plans,
+    batches: Batches,
+    begun: Instant,
+
+    /// Claimed and not yet started, in claim order.
+    ready: VecDeque<(ClaimId, ClaimedAction)>,
+    /// Started and not yet ended.
+    running: HashMap<ActionId, Running>,
+    attempts: JoinSet<()>,
+    /// What is told to the store on the side, and need not be waited for until the end.
+    side: JoinSet<()>,
+    reports: UnboundedReceiver<Report>,
+    reporter: UnboundedSender<Report>,
+    /// Ended and not yet recorded.
+    verdicts: Vec<Settled>,
+    /// How many actions of each claim have not been recorded yet.
+    open: HashMap<ClaimId, usize>,
+
+    claiming: Pending<Result<Claiming>>,
+    starting: Pending<(Vec<(ClaimId, ClaimedAction)>, Result<Vec<Started>>)>,
+    recording: Pending<(Vec<Settled>, Result<Vec<Recorded>>)>,
+    /// Claim nothing before this.
+    claim_after: Option<Instant>,
+    /// The store failed: start and record nothing before this.
+    store_after: Option<Instant>,
+    /// When handlers that still run are ended.
+    grace_ends: Option<Instant>,
+    /// No further claims are made, for this reason.
+    closing: Option<StopReason>,
+    report: RunReport,
+}
+
+/// An attempt that has come to its end, and what is to be stored of it.
+type Settled = (HandlerContext, Verdict);
+
+/// A started action.
+struct Running {
+    claim: ClaimId,
+    context: HandlerContext,
+    cancellation: CancellationToken,
+    /// Its failure by timeout is (being) recorded; its slot is still taken.
+    timed_out: bool,
+}
+
+impl Dispatcher {
+    pub(super) fn new(
+        scheduler: Scheduler,
+        config: RunnerConfig,
+        pick: Pick,
+        shutdown: Shutdown,
+        liveness: Liveness,
+    ) -> Self {
+        let (reporter, reports) = unbounded_channel();
+        Self {
+            plans: Plans::new(scheduler.clone()),
+            batches: Batches::new(config.batch_size, config.workers),
+            scheduler,
+            config,
+            pick,
+            shutdown,
+            liveness,
+            begun: Instant::now(),
+            ready: VecDeque::new(),
+            running: HashMap::new(),
+            attempts: JoinSet::new(),
+            side: JoinSet::new(),
+            reports,
+            reporter,
+            verdicts: Vec::new(),
+            open: HashMap::new(),
+            claiming: None,
+            starting: None,
+            recording: None,
+            claim_after: None,
+            store_after: None,
+            grace_ends: None,
+            closing: None,
+            report: RunReport {
+                batches: 0,
+                complete: 0,
+                failed: 0,
+                retried: 0,
+                ignored: 0,
+                released: 0,
+                stopped: StopReason::Told,
+            },
+        }
+    }
+
+    /// Runs until there is a reason to stop, then brings what is under way to its end.
+    pub(super) async fn run(mut self) -> RunReport {
+        let mut wake = self.scheduler.store().wake();
+        let mut notes = tokio::time::interval(NOTES);
+        notes.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut arrived = Vec::new();
+        loop {
+            self.begin_claiming(&mut wake);
+            self.give_back();
+            self.begin_recording();
+            self.begin_starting();
+            if self.is_done() {
+                break;
+            }
+            let open = self.closing.is_none();
+            let runs = !self.running.is_empty();
+            tokio::select! {
+                biased;
+                _ = self.reports.recv_many(&mut arrived, 4096) => {
+                    for report in arrived.drain(..) {
+                        self.take_report(report);
+                    }
+                }
+                outcome = completion(&mut self.recording) => self.recorded(outcome),
+                (actions, outcome) = completion(&mut self.starting) => self.started(actions, outcome),
+                outcome = completion(&mut self.claiming) => self.claimed(outcome).await,
+                () = self.shutdown.stopping(), if self.grace_ends.is_none() => self.told_to_stop(),
+                () = self.shutdown.stopping_at_once(), if runs => self.end_running(),
+                () = sleep_until(self.grace_ends), if runs => self.end_running(),
+                () = sleep_until(self.store_after) => self.store_after = None,
+                () = sleep_until(self.claim_after), if open => self.claim_after = None,
+                Ok(()) = wake.changed(), if open => self.claim_after = None,
+                _ = notes.tick(), if runs => self.store_notes().await,
+            }
+        }
+        while self.side.join_next().await.is_some() {}
+        self.report.stopped = self.closing.unwrap_or(StopReason::Told);
+        self.report
+    }
+
+    fn is_done(&self) -> bool {
+        self.closing.is_some()
+            && self.ready.is_empty()
+            && self.running.is_empty()
+            && self.verdicts.is_empty()
+            && self.claiming.is_none()
+            && self.starting.is_none()
+            && self.recording.is_none()
+    }
+
+    // Claiming.
+
+    fn begin_claiming(&mut self, wake: &mut tokio::sync::watch::Receiver<u64>) {
+        if self.closing.is_some() || self.claiming.is_some() || self.claim_after.is_some() {
+            return;
+        }
+        let limit = self.batches.next();
+        // The next batch is fetched while the rest of the last one runs.
+        if self.ready.len() > limit as usize / 2 {
+            return;
+        }
+        if let Until::Drained { batches: Some(most) } = self.config.until
+            && self.report.batches >= u64::from(most)
+        {
+            self.closing = Some(StopReason::Drained);
+            return;
+        }
+        // What is stored from here on wakes the runner again.
+        wake.mark_unchanged();
+        let request = ClaimRequest {
+            runner: self.liveness.id(),
+            limit,
+            pick: self.pick.clone(),
+            open_claims: self.config.concurrent_batches,
+        };
+        let store = Arc::clone(self.scheduler.store());
+        self.claiming = Some(Box::pin(async move { store.claim(request).await }));
+    }
+
+    /// Whether a limit of time or memory is reached (reference, section 5).
+    fn over_limit(&mut self) -> bool {
+        if let Some(limit) = self.config.time_limit {
+            let elapsed = self.begun.elapsed();
+            let ended = self.report.complete + self.report.failed + self.report.retried;
+            let average = match u32::try_from(ended) {
+                Ok(ended @ 1..) => elapsed / ended,
+                _ => Duration::ZERO,
+            };
+            if elapsed + 3 * average >= limit {
+                self.closing = Some(StopReason::TimeLimit);
+            }
+        }
+        if let (Some(limit), Some(used)) = (self.config.memory_limit, used_memory())
+            && used >= limit
+        {
+            self.closing = Some(StopReason::MemoryLimit);
+        }
+        matches!(self.closing, Some(StopReason::TimeLimit | StopReason::MemoryLimit))
+    }
+
+    async fn claimed(&mut self, outcome: Result<Claiming>) {
+        let idle = self.open.is_empty() && self.verdicts.is_empty();
+        let drains = matches!(self.config.until, Until::Drained { .. });
+        match outcome {
+            Ok(Claiming::Claimed(claim)) => self.take_claim(claim),
+            Ok(Claiming::Nothing) if drains => {
+                if idle {
+                    self.closing = Some(StopReason::Drained);
+                } else {
+                    // What runs now may bring new work with its end.
+                    self.claim_after = Some(Instant::now() + FULL_RETRY);
+                }
+            }
+            Ok(Claiming::Full) if drains && idle => self.closing = Some(StopReason::AtCapacity),
+            Ok(Claiming::Nothing) => self.claim_after = Some(self.next_look().await),
+            Ok(Claiming::Full) => {
+                self.claim_after = Some(Instant::now() + FULL_RETRY.min(self.config.poll_interval));
+            }
+            Err(error) => {
+                tracing::error!(%error, "cannot claim; trying again");
+                self.claim_after = Some(Instant::now() + STORE_RETRY);
+            }
+        }
+    }
+
+    /// When there is something to claim, or the poll interval is over.
+    async fn next_look(&self) -> Instant {
+        let poll = self.config.poll_interval;
+        let Pick::Due(filter) = &self.pick else { return Instant::now() + poll };
+        let wait = match self.scheduler.store().next_due(filter.clone()).await {
+            Ok(Some(due)) => {
+                let wait = due.duration_since(self.scheduler.now());
+                // A date comes with the next whole millisecond of the timer, not the one before.
+                Duration::try_from(wait).unwrap_or_default() + Duration::from_millis(1)
+            }
+            Ok(None) => poll,
+            Err(error) => {
+                tracing::error!(%error, "cannot look for the next date; trying again");
+                STORE_RETRY
+            }
+        };
+        Instant::now() + wait.min(poll)
+    }
+
+    fn take_claim(&mut self, claim: Claim) {
+        self.plans.refresh();
+        self.report.batches += 1;
+        self.open.insert(claim.id, claim.actions.len());
+        let actions = claim.actions.len();
+        if let Pick::Ids(wanted) = &mut self.pick {
+            wanted.retain(|id| claim.actions.iter().all(|action| action.id != *id));
+            if wanted.is_empty() {
+                self.closing = Some(StopReason::Drained);
+            }
+        }
+        self.scheduler.observers().tell_with(|| Event::BatchClaimed { claim: claim.id, actions });
+        self.ready.extend(claim.actions.into_iter().map(|action| (claim.id, action)));
+    }
+
+    // Starting.
+
+    fn begin_starting(&mut self) {
+        if self.starting.is_some()
+            || self.ready.is_empty()
+            || self.store_after.is_some()
+            || self.over_limit()
+        {
+            return;
+        }
+        let free = self.config.workers.max(1).saturating_sub(self.running.len());
+        // While results pile up unrecorded, nothing more is started.
+        let backlog = self.config.workers.saturating_mul(4).max(64);
+        if free == 0 || self.verdicts.len() > backlog {
+            return;
+        }
+        let actions: Vec<_> = self.ready.drain(..free.min(self.ready.len())).collect();
+        let starts = actions
+            .iter()
+            .map(|(claim, action)| Start {
+                action: action.id,
+                claim: *claim,
+                log: self.plans.of(&action.hook).logs_all(),
+            })
+            .collect();
+        let store = Arc::clone(self.scheduler.store());
+        let context = self.scheduler.context().clone();
+        self.starting = Some(Box::pin(async move {
+            let outcome = store.start(starts, &context).await;
+            (actions, outcome)
+        }));
+    }
+
+    fn started(&mut self, actions: Vec<(ClaimId, ClaimedAction)>, outcome: Result<Vec<Started>>) {
+        let answers = match outcome {
+            Ok(answers) => answers,
+            Err(error) => {
+                tracing::error!(%error, "cannot start actions; trying again");
+                for action in actions.into_iter().rev() {
+                    self.ready.push_front(action);
+                }
+                self.store_after = Some(Instant::now() + STORE_RETRY);
+                return;
+            }
+        };
+        for ((claim, action), answer) in actions.into_iter().zip(answers) {
+            match answer {
+                Started::Yes(attempt) => self.execute(claim, action, attempt),
+                Started::Ignored => {
+                    self.report.ignored += 1;
+                    self.scheduler.observers().tell_with(|| Event::Ignored {
+                        action: action.id,
+                        hook: action.hook.clone(),
+                    });
+                    self.close_one(claim);
+                }
+            }
+        }
+        while self.attempts.try_join_next().is_some() {}
+    }
+
+    fn execute(&mut self, claim: ClaimId, action: ClaimedAction, attempt: crate::action::Attempt) {
+        let plan = self.plans.of(&action.hook);
+        let now = self.scheduler.now();
+        let deadline = now.checked_add(plan.policy.timeout).unwrap_or(jiff::Timestamp::MAX);
+        let cancellation = CancellationToken::new();
+        let id = action.id;
+        let problem =
+            action.chain.as_ref().and_then(|chain| chain.recurrence.as_ref().err().cloned());
+        let context = HandlerContext::new(action, attempt, deadline, cancellation.clone());
+        if let Some(problem) = problem {
+            let verdict = self.case(&context, claim).unreadable_schedule(&problem);
+            self.verdicts.push((context, verdict));
+            return;
+        }
+        if self.grace_ends.is_some() {
+            let verdict = self.case(&context, claim).not_called();
+            self.verdicts.push((context, verdict));
+            return;
+        }
+        let running = Running {
+            claim,
+            context: context.clone(),
+            cancellation: cancellation.clone(),
+            timed_out: false,
+        };
+        self.scheduler.observers().tell_with(|| Event::Started {
+            action: id,
+            hook: context.hook().clone(),
+            attempt,
+        });
+        self.running.insert(id, running);
+        self.attempts.spawn(Attempt { context, plan, cancellation }.run(self.reporter.clone()));
+    }
+
+    // Recording.
+
+    fn take_report(&mut self, Report { action, news }: Report) {
+        match news {
+            News::TimedOut => {
+                let Some(running) = self.running.get_mut(&action) else { return };
+                running.timed_out = true;
+                let (claim, context) = (running.claim, running.context.clone());
+                let verdict = self.case(&context, claim).timed_out();
+                // The result of the handler, whenever it comes, is settled too.
+                *self.open.entry(claim).or_default() += 1;
+                self.verdicts.push((context, verdict));
+            }
+            News::Ended(result) => {
+                // What was ended by force has a verdict already.
+                let Some(Running { claim, context, timed_out, .. }) = self.running.remove(&action)
+                else {
+                    return;
+                };
+                self.batches.count(1);
+                let mut verdict = self.case(&context, claim).ended(result);
+                if timed_out && verdict.finish.outcome == Outcome::Failed {
+                    // It is failed already; only the log has something to gain.
+                    self.append(action, std::mem::take(&mut verdict.finish.entries));
+                    self.close_one(claim);
+                } else {
+                    self.verdicts.push((context, verdict));
+                }
+            }
+        }
+    }
+
+    fn case<'a>(&mut self, context: &'a HandlerContext, claim: ClaimId) -> Case<'a> {
+        Case {
+            action: context.action(),
+            claim,
+            attempt: context.attempt(),
+            plan: self.plans.of(context.hook()),
+            now: self.scheduler.now(),
+            entries: context.take_entries(),
+        }
+    }
+
+    fn begin_recording(&mut self) {
+        if self.recording.is_some() || self.verdicts.is_empty() || self.store_after.is_some() {
+            return;
+        }
+        let verdicts = std::mem::take(&mut self.verdicts);
+        let finishes: Vec<Finish> =
+            verdicts.iter().map(|(_, verdict)| verdict.finish.clone()).collect();
+        let store = Arc::clone(self.scheduler.store());
+        let context = self.scheduler.context().clone();
+        self.recording = Some(Box::pin(async move {
+            let outcome = store.finish(finishes, &context).await;
+            (verdicts, outcome)
+        }));
+    }
+
+    fn recorded(&mut self, (verdicts, outcome): (Vec<Settled>, Result<Vec<Recorded>>)) {
+        let answers = match outcome {
+            Ok(answers) => answers,
+            Err(error) => {
+                tracing::error!(%error, results = verdicts.len(), "cannot record results; they are kept");
+                let newer = std::mem::replace(&mut self.verdicts, verdicts);
+                self.verdicts.extend(newer);
+                self.store_after = Some(Instant::now() + STORE_RETRY);
+                return;
+            }
+        };
+        for ((context, verdict), answer) in verdicts.into_iter().zip(answers) {
+            self.tell(context.action(), &verdict, answer);
+            self.close_one(verdict.finish.claim);
+        }
+    }
+
+    /// Counts a result that is stored, and tells who listens.
+    fn tell(&mut self, action: &ClaimedAction, verdict: &Verdict, answer: Recorded) {
+        let observers = self.scheduler.observers();
+        let (id, hook, attempt) = (action.id, || action.hook.clone(), verdict.finish.attempt);
+        let reason = || verdict.reason.clone().unwrap_or_default();
+        let Recorded::Yes { next, paused } = answer else {
+            tracing::warn!(action = %id, %attempt, "a result came too late: the attempt was no longer in charge");
+            observers.tell_with(|| Event::Superseded { action: id, hook: hook(), attempt });
+            return;
+        };
+        match verdict.finish.outcome {
+            Outcome::Complete => {
+                self.report.complete += 1;
+                observers.tell_with(|| Event::Completed { action: id, hook: hook(), attempt });
+            }
+            Outcome::Failed | Outcome::Crashed => {
+                self.report.failed += 1;
+                observers.tell_with(|| Event::Failed {
+                    action: id,
+                    hook: hook(),
+                    attempt,
+                    reason: reason(),
+                });
+            }
+            Outcome::TimedOut => {
+                self.report.failed += 1;
+                observers.tell_with(|| Event::TimedOut { action: id, hook: hook(), attempt });
+            }
+            Outcome::Retry { .. } | Outcome::CrashedRetry { .. } => {
+                self.report.retried += 1;
+                observers.tell_with(|| Event::Retrying {
+                    action: id,
+                    hook: hook(),
+                    attempt,
+                    reason: reason(),
+                });
+            }
+            Outcome::NotCalled => self.report.released += 1,
+        }
+        if let (Some(next), Some(succession)) = (next, &verdict.finish.succession) {
+            observers.tell_with(|| Event::NextScheduled { chain: succession.chain, action: next });
+        }
+        if let Some(chain) = paused {
+            tracing::warn!(%chain, hook = %action.hook, "a chain was paused after failures in a row");
+            observers.tell_with(|| Event::ChainPaused { chain, hook: hook() });
+        }
+    }
+
+    /// One action of a claim is settled.
+    fn close_one(&mut self, claim: ClaimId) {
+        let Some(left) = self.open.get_mut(&claim) else { return };
+        *left = left.saturating_sub(1);
+        if *left == 0 {
+            self.open.remove(&claim);
+            self.scheduler.observers().tell_with(|| Event::BatchDone { claim });
+            if matches!(self.config.until, Until::Drained { .. }) {
+                self.claim_after = None;
+            }
+        }
+    }
+
+    // Notes of handlers.
+
+    async fn store_notes(&mut self) {
+        let entries: Vec<_> = self
+            .running
+            .iter()
+            .flat_map(|(id, running)| {
+                running.context.take_entries().into_iter().map(|entry| (*id, entry))
+            })
+            .collect();
+        if entries.is_empty() {
+            return;
+        }
+        if let Err(error) =
+            self.scheduler.store().append_log(entries, self.scheduler.context()).await
+        {
+            tracing::warn!(%error, "notes of running handlers were lost");
+        }
+    }
+
+    /// Adds entries to the log of an action, on the side.
+    fn append(&mut self, action: ActionId, entries: Vec<NewLogEntry>) {
+        if entries.is_empty() {
+            return;
+        }
+        let store = Arc::clone(self.scheduler.store());
+        let context = self.scheduler.context().clone();
+        let entries = entries.into_iter().map(|entry| (action, entry)).collect();
+        self.side.spawn(async move {
+            if let Err(error) = store.append_log(entries, &context).await {
+                tracing::warn!(%error, %action, "an entry of the log was lost");
+            }
+        });
+    }
+
+    // Stopping.
+
+    fn told_to_stop(&mut self) {
+        self.closing = Some(StopReason::Told);
+        self.grace_ends = Some(Instant::now() + self.config.grace);
+    }
+
+    /// Gives back what was claimed and will not be started any more.
+    fn give_back(&mut self) {
+        let gives_back = matches!(
+            self.closing,
+            Some(StopReason::Told | StopReason::TimeLimit | StopReason::MemoryLimit)
+        );
+        // What is being started is not in the queue, and a store that failed may give it back yet.
+        if !gives_back || self.ready.is_empty() || self.starting.is_some() {
+            return;
+        }
+        let given_back = std::mem::take(&mut self.ready);
+        self.report.released += given_back.len() as u64;
+        let mut claims: Vec<ClaimId> = given_back.iter().map(|(claim, _)| *claim).collect();
+        for claim in &claims {
+            self.close_one(*claim);
+        }
+        claims.dedup();
+        let store = Arc::clone(self.scheduler.store());
+        let context = self.scheduler.context().clone();
+        self.side.spawn(async move {
+            if let Err(error) = store.release(claims, &context).await {
+                // Signing off, which comes last, gives them back as well.
+                tracing::warn!(%error, "claimed actions could not be given back yet");
+            }
+        });
+    }
+
+    /// Ends what still runs, and records it as the policy for crashes has it.
+    fn end_running(&mut self) {
+        self.attempts.abort_all();
+        for (_, Running { claim, context, cancellation, timed_out }) in
+            std::mem::take(&mut self.running)
+        {
+            cancellation.cancel();
+            if timed_out {
+                self.close_one(claim);
+                continue;
+            }
+            let reason = "the runner was stopped and the handler had not ended in time".to_owned();
+            let verdict = self.case(&context, claim).crashed(reason);
+            self.verdicts.push((context, verdict));
+        }
+    }
+}

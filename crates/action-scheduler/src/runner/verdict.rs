@@ -1,0 +1,160 @@
+//! From how an attempt came out to what is stored of it, by the policy of its hook.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::plan::Plan;
+use crate::action::{Attempt, ClaimId};
+use crate::handler::{Failure, RetryAdvice};
+use crate::log::{NewLogEntry, Step};
+use crate::policy::{LogLevel, OnCrash};
+use crate::store::{ClaimedAction, Finish, Outcome, Succession};
+
+/// An attempt, as a verdict needs to know it.
+pub(super) struct Case<'a> {
+    pub(super) action: &'a ClaimedAction,
+    pub(super) claim: ClaimId,
+    pub(super) attempt: Attempt,
+    pub(super) plan: Arc<Plan>,
+    /// When it came to its end.
+    pub(super) now: Timestamp,
+    /// What its handlers logged and is not stored yet.
+    pub(super) entries: Vec<NewLogEntry>,
+}
+
+/// What is stored, and why, for whoever listens.
+pub(super) struct Verdict {
+    pub(super) finish: Finish,
+    pub(super) reason: Option<String>,
+}
+
+impl Case<'_> {
+    /// The handlers have come to their end.
+    pub(super) fn ended(self, result: Result<(), Failure>) -> Verdict {
+        let Err(failure) = result else {
+            let entry = NewLogEntry { at: None, step: Step::Complete, message: None };
+            return self.verdict(Outcome::Complete, LogLevel::Full, entry, None);
+        };
+        let wait = match failure.retry {
+            _ if self.attempt.0 >= self.plan.policy.max_attempts => None,
+            RetryAdvice::Never => None,
+            RetryAdvice::After(wait) => Some(wait),
+            RetryAdvice::Policy => {
+                Some(self.plan.policy.backoff.after(self.attempt, rand::random()))
+            }
+        };
+        match wait {
+            Some(wait) => self.retry(wait, failure.reason),
+            None => self.failed(failure.reason),
+        }
+    }
+
+    fn failed(self, reason: String) -> Verdict {
+        let entry = NewLogEntry::new(Step::Failed, reason.clone());
+        self.verdict(Outcome::Failed, LogLevel::Failures, entry, Some(reason))
+    }
+
+    fn retry(self, wait: Duration, reason: String) -> Verdict {
+        let at = self.now.checked_add(wait).unwrap_or(self.now);
+        let next = self.attempt.next();
+        let most = self.plan.policy.max_attempts;
+        let message =
+            format!("{reason} (attempt {next} of {most} follows in {:.0} s)", wait.as_secs_f64());
+        let entry = NewLogEntry::new(Step::Retry, message);
+        self.verdict(Outcome::Retry { at }, LogLevel::Failures, entry, Some(reason))
+    }
+
+    /// It ran longer than its timeout. Another attempt, if any, waits until this one has ended.
+    pub(super) fn timed_out(self) -> Verdict {
+        let seconds = self.plan.policy.timeout.as_secs_f64();
+        let reason = format!(
+            "it ran longer than {seconds} s; it becomes complete if its handler succeeds after all"
+        );
+        let entry = NewLogEntry::new(Step::TimedOut, reason.clone());
+        self.verdict(Outcome::TimedOut, LogLevel::Failures, entry, Some(reason))
+    }
+
+    /// Its runner was told to stop after it was started and before its handlers were called.
+    pub(super) fn not_called(self) -> Verdict {
+        let entry = NewLogEntry { at: None, step: Step::Reset, message: None };
+        self.verdict(Outcome::NotCalled, LogLevel::Full, entry, None)
+    }
+
+    /// Its runner died, or was stopped before the handlers came to their end.
+    pub(super) fn crashed(self, reason: String) -> Verdict {
+        let policy = &self.plan.policy;
+        let again = policy.on_crash == OnCrash::Retry
+            // Where a crash is to be survived, the first attempt alone would not do.
+            && self.attempt.0 < policy.max_attempts.max(CRASH_ATTEMPTS);
+        let outcome = match again {
+            true => Outcome::CrashedRetry { at: self.now },
+            false => Outcome::Crashed,
+        };
+        let entry = NewLogEntry::new(Step::Crashed, reason.clone());
+        self.verdict(outcome, LogLevel::Failures, entry, Some(reason))
+    }
+
+    /// A chain whose schedule cannot be read fails its instance and stands still.
+    pub(super) fn unreadable_schedule(mut self, problem: &str) -> Verdict {
+        let reason = format!("its schedule cannot be read: {problem}");
+        let entry = NewLogEntry::new(Step::Failed, reason.clone());
+        let succession = self.action.chain.as_ref().map(|chain| Succession {
+            chain: chain.id,
+            next: None,
+            failure_threshold: Some(1),
+        });
+        self.entries.push(entry);
+        Verdict { finish: self.finish(Outcome::Failed, succession), reason: Some(reason) }
+    }
+
+    fn verdict(
+        mut self,
+        outcome: Outcome,
+        level: LogLevel,
+        entry: NewLogEntry,
+        reason: Option<String>,
+    ) -> Verdict {
+        let logged = match self.plan.policy.log {
+            LogLevel::Full => true,
+            LogLevel::Failures => level == LogLevel::Failures,
+            LogLevel::None => false,
+        };
+        match logged {
+            true => self.entries.push(entry),
+            false => self.entries.clear(),
+        }
+        let succession = match outcome.status().is_finished() {
+            true => self.succession(),
+            false => None,
+        };
+        Verdict { finish: self.finish(outcome, succession), reason }
+    }
+
+    fn succession(&self) -> Option<Succession> {
+        let chain = self.action.chain.as_ref()?;
+        let recurrence = chain.recurrence.as_ref().ok()?;
+        let owed = chain.owed.filter(|owed| *owed > self.now);
+        Some(Succession {
+            chain: chain.id,
+            next: owed.or_else(|| recurrence.next(self.action.scheduled_at, self.now)),
+            failure_threshold: self.plan.policy.failure_threshold,
+        })
+    }
+
+    fn finish(self, outcome: Outcome, succession: Option<Succession>) -> Finish {
+        Finish {
+            action: self.action.id,
+            claim: self.claim,
+            attempt: self.attempt,
+            outcome,
+            entries: self.entries,
+            succession,
+        }
+    }
+}
+
+/// How often an action with `on_crash = "retry"` is tried at least when each attempt ends in a crash: enough for any
+/// accident, and an end for an action that is itself what kills its runner.
+const CRASH_ATTEMPTS: u32 = 20;
