@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod args;
+pub mod bench;
 pub mod error;
 pub mod handler;
 pub mod log;

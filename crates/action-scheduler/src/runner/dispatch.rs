@@ -282,7 +282,7 @@ impl Dispatcher {
     }
 
     /// When there is something to claim, or the poll interval is over.
-    async fn next_look(&self) -> Instant {
+    async fn next_look(&mut self) -> Instant {
         let poll = self.config.poll_interval;
         let Pick::Due(filter) = &self.pick else { return Instant::now() + poll };
         let wait = match self.scheduler.store().next_due(filter.clone()).await {

@@ -1,5 +1,6 @@
 //! Claiming, starting, giving back.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -9,7 +10,7 @@ use super::log;
 use super::names::Names;
 use super::row;
 use super::writer::Write;
-use crate::action::{ClaimId, Group, Hook};
+use crate::action::{ActionId, ClaimId, Group, Hook};
 use crate::error::Result;
 use crate::log::{Context, Step};
 use crate::store::{
@@ -52,17 +53,29 @@ fn claimed_action(
     })
 }
 
-/// Reads actions with their chains: `SELECT … FROM actions LEFT JOIN chains` and what `tail` says.
-pub(super) fn read_claimed<P: rusqlite::Params>(
+/// The table of actions with their chains, for [`read_claimed`].
+const WITH_CHAINS: &str = "actions LEFT JOIN chains ON chains.id = actions.chain";
+
+/// Reads what is in-progress under a claim. Served by actions_claimed.
+pub(super) fn in_progress(
+    connection: &Connection,
+    names: &mut Names,
+    claim: ClaimId,
+) -> rusqlite::Result<Vec<ClaimedAction>> {
+    let tail = format!(
+        "{WITH_CHAINS} WHERE actions.claim = ?1 AND actions.phase = 0 AND actions.status = 1"
+    );
+    read_claimed(connection, names, &tail, [claim.get()])
+}
+
+/// Reads actions with their chains: `SELECT … FROM` what `tail` says.
+fn read_claimed<P: rusqlite::Params>(
     connection: &Connection,
     names: &mut Names,
     tail: &str,
     parameters: P,
 ) -> rusqlite::Result<Vec<ClaimedAction>> {
-    let sql = format!(
-        "SELECT {CLAIMED_COLUMNS}, {} FROM actions LEFT JOIN chains ON chains.id = actions.chain {tail}",
-        row::RECURRENCE_COLUMNS
-    );
+    let sql = format!("SELECT {CLAIMED_COLUMNS}, {} FROM {tail}", row::RECURRENCE_COLUMNS);
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(parameters)?;
     let mut actions = Vec::new();
@@ -256,13 +269,17 @@ fn try_claim(write: &mut Write<'_>, request: &ClaimRequest) -> rusqlite::Result<
         .query_row(params![request.runner.get(), write.now.as_microsecond()], |row| {
             row::claim_id(row, 0)
         })?;
-    // By primary key, once for each action in the batch.
-    let mut take = connection.prepare_cached("UPDATE actions SET claim = ?1 WHERE id = ?2")?;
-    let mut actions = Vec::with_capacity(ids.len());
-    for action in ids {
-        take.execute(params![id.get(), action])?;
-        actions.extend(read_claimed(connection, write.names, "WHERE actions.id = ?1", [action])?);
-    }
+    let ids = json_array(&ids);
+    // By primary key, once for each batch.
+    connection
+        .prepare_cached(
+            "UPDATE actions SET claim = ?1 WHERE id IN (SELECT value FROM json_each(?2))",
+        )?
+        .execute(params![id.get(), ids])?;
+    // In the order of the list, which is claim order.
+    let tail =
+        format!("json_each(?1) AS picked CROSS JOIN {WITH_CHAINS} WHERE actions.id = picked.value");
+    let actions = read_claimed(connection, write.names, &tail, [ids])?;
     Ok(Claiming::Claimed(Claim { id, actions }))
 }
 
@@ -280,37 +297,64 @@ fn try_start(
     context: &Context,
 ) -> rusqlite::Result<Vec<Started>> {
     let connection = write.connection;
-    // By primary key, once for each action.
-    let mut update = connection.prepare_cached(
-        "UPDATE actions SET status = 1, attempts = attempts + 1, started_at = ?3, finished_at = NULL, timed_out = NULL \
-         WHERE id = ?1 AND claim = ?2 AND status = 0 RETURNING attempts",
-    )?;
-    let now = write.now.as_microsecond();
-    let mut answers = Vec::with_capacity(starts.len());
-    let mut started = 0;
-    for start in starts {
-        let attempt = update
-            .query_row(params![start.action.get(), start.claim.get(), now], |row| {
-                row::attempt(row, 0)
-            })
-            .optional()?;
-        let (step, attempt) = match attempt {
-            Some(attempt) => {
-                started += 1;
-                answers.push(Started::Yes(attempt));
-                (Step::Started, Some(attempt))
-            }
-            None => {
-                answers.push(Started::Ignored);
-                (Step::Ignored, None)
-            }
-        };
-        if start.log || attempt.is_none() {
-            log::append(connection, start.action, write.now, step, attempt, Some(context), None)?;
+    let mut attempts = HashMap::with_capacity(starts.len());
+    // Once for each claim that has something to start: one or two.
+    for (claim, ids) in grouped(starts, |start| (start.claim, start.action)) {
+        // By primary key.
+        let mut update = connection.prepare_cached(
+            "UPDATE actions SET status = 1, attempts = attempts + 1, started_at = ?3, finished_at = NULL, \
+             timed_out = NULL WHERE id IN (SELECT value FROM json_each(?1)) AND claim = ?2 AND status = 0 \
+             RETURNING id, attempts",
+        )?;
+        let mut rows =
+            update.query(params![json_array(&ids), claim.get(), write.now.as_microsecond()])?;
+        while let Some(row) = rows.next()? {
+            attempts.insert(row::action_id(row, 0)?, row::attempt(row, 1)?);
         }
     }
+    let mut answers = Vec::with_capacity(starts.len());
+    let mut logged = Vec::with_capacity(starts.len());
+    for start in starts {
+        match attempts.remove(&start.action) {
+            Some(attempt) => {
+                if start.log {
+                    logged.push(start.action.get());
+                }
+                answers.push(Started::Yes(attempt));
+            }
+            None => {
+                log::append(
+                    connection,
+                    start.action,
+                    write.now,
+                    Step::Ignored,
+                    None,
+                    Some(context),
+                    None,
+                )?;
+                answers.push(Started::Ignored);
+            }
+        }
+    }
+    log::append_each(connection, &logged, write.now, Step::Started, context)?;
+    let started = answers.iter().filter(|answer| matches!(answer, Started::Yes(_))).count() as i64;
     super::count_moves(connection, &[(0, -started), (1, started)])?;
     Ok(answers)
+}
+
+/// The ids of a list by what they have in common, in the order of its first appearance.
+pub(super) fn grouped<T, K: PartialEq>(
+    list: &[T],
+    key: impl Fn(&T) -> (K, ActionId),
+) -> Vec<(K, Vec<i64>)> {
+    let mut groups: Vec<(K, Vec<i64>)> = Vec::new();
+    for (key, id) in list.iter().map(key) {
+        match groups.iter_mut().find(|(other, _)| *other == key) {
+            Some((_, ids)) => ids.push(id.get()),
+            None => groups.push((key, vec![id.get()])),
+        }
+    }
+    groups
 }
 
 pub(super) fn release(write: &mut Write<'_>, claims: &[ClaimId], context: &Context) -> Result<u64> {

@@ -1,9 +1,11 @@
 //! Recording how attempts came out, and continuing chains.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::claim::close_if_done;
+use super::claim::{close_if_done, grouped, json_array};
 use super::error::wrap;
 use super::log;
 use super::row;
@@ -28,7 +30,14 @@ fn try_finish(
 ) -> rusqlite::Result<Vec<Recorded>> {
     let mut answers = Vec::with_capacity(finishes.len());
     let mut moves = [0_i64; 5];
+    let plain = complete_plain(write, finishes, context)?;
+    move_count(&mut moves, 1, -(plain.len() as i64));
+    move_count(&mut moves, 2, plain.len() as i64);
     for finish in finishes {
+        if plain.contains(&finish.action) && is_plain(finish) {
+            answers.push(Recorded::Yes { next: None, paused: None });
+            continue;
+        }
         let was = match settle(write.connection, finish, write.now)? {
             Some(was) => was,
             None => {
@@ -94,6 +103,58 @@ fn try_finish(
     let moves: Vec<(i64, i64)> = (0..).zip(moves).collect();
     super::count_moves(write.connection, &moves)?;
     Ok(answers)
+}
+
+/// Whether this is what nearly all are: a success of which nothing follows and nothing is told but that.
+fn is_plain(finish: &Finish) -> bool {
+    finish.outcome == Outcome::Complete
+        && finish.succession.is_none()
+        && match finish.entries.as_slice() {
+            [] => true,
+            [only] => only.step == Step::Complete && only.message.is_none() && only.at.is_none(),
+            _ => false,
+        }
+}
+
+/// Records the plain successes, all at once; gives those that were recorded.
+fn complete_plain(
+    write: &mut Write<'_>,
+    finishes: &[Finish],
+    context: &Context,
+) -> rusqlite::Result<HashSet<ActionId>> {
+    let connection = write.connection;
+    let (plain, others): (Vec<&Finish>, Vec<&Finish>) =
+        finishes.iter().partition(|finish| is_plain(finish));
+    // Of two results of one action, the first goes first.
+    let others: HashSet<ActionId> = others.iter().map(|finish| finish.action).collect();
+    let plain: Vec<&Finish> =
+        plain.into_iter().filter(|finish| !others.contains(&finish.action)).collect();
+    let mut recorded = HashSet::with_capacity(plain.len());
+    let mut logged = Vec::with_capacity(plain.len());
+    for ((claim, attempt, logs), ids) in grouped(&plain, |finish| {
+        ((finish.claim, finish.attempt, !finish.entries.is_empty()), finish.action)
+    }) {
+        // By primary key, once for each claim and attempt: one or two.
+        let mut update = connection.prepare_cached(
+            "UPDATE actions SET status = 2, phase = 2, finished_at = ?4, timed_out = NULL \
+             WHERE id IN (SELECT value FROM json_each(?1)) AND claim = ?2 AND attempts = ?3 AND status = 1 RETURNING id",
+        )?;
+        let mut rows = update.query(params![
+            json_array(&ids),
+            claim.get(),
+            attempt.0,
+            write.now.as_microsecond()
+        ])?;
+        while let Some(row) = rows.next()? {
+            let id = row::action_id(row, 0)?;
+            recorded.insert(id);
+            if logs {
+                logged.push(id.get());
+            }
+        }
+    }
+    log::append_each(connection, &logged, write.now, Step::Complete, context)?;
+    Ok(recorded)
 }
 
 fn move_count(moves: &mut [i64; 5], status: i64, by: i64) {

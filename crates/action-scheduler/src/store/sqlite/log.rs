@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
+use super::claim::json_array;
 use super::error::wrap;
 use super::row;
 use super::writer::Write;
@@ -35,6 +36,28 @@ pub(super) fn append(
             context.map(Context::as_str),
             message
         ])?;
+    Ok(())
+}
+
+/// Adds the same entry, of their present attempt, to each of some actions.
+pub(super) fn append_each(
+    connection: &Connection,
+    actions: &[i64],
+    at: Timestamp,
+    step: Step,
+    context: &Context,
+) -> rusqlite::Result<()> {
+    if actions.is_empty() {
+        return Ok(());
+    }
+    // By primary keys, as above.
+    connection
+        .prepare_cached(
+            "INSERT INTO logs (action, seq, at, step, attempt, context) \
+             SELECT id, (SELECT coalesce(max(seq), 0) + 1 FROM logs WHERE action = actions.id), ?2, ?3, attempts, ?4 \
+             FROM actions WHERE id IN (SELECT value FROM json_each(?1))",
+        )?
+        .execute(params![json_array(actions), at.as_microsecond(), step.code(), context.as_str()])?;
     Ok(())
 }
 

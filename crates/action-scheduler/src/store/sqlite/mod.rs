@@ -10,6 +10,7 @@ mod clean;
 mod connection;
 mod error;
 mod finish;
+pub(crate) mod floor;
 mod insert;
 mod log;
 mod names;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::claim::{read_claimed, try_release};
+use super::claim::{in_progress, try_release};
 use super::error::wrap;
 use super::row;
 use super::writer::Write;
@@ -98,13 +98,7 @@ fn try_recover(
         let claims = claims_of(connection, dead.id)?;
         recovery.released += try_release(write, &claims, context)?;
         for claim in claims {
-            // Served by actions_claimed.
-            let actions = read_claimed(
-                connection,
-                write.names,
-                "WHERE actions.claim = ?1 AND actions.phase = 0 AND actions.status = 1",
-                [claim.get()],
-            )?;
+            let actions = in_progress(connection, write.names, claim)?;
             recovery.stranded.extend(actions.into_iter().map(|action| Stranded {
                 action,
                 claim,
@@ -115,12 +109,7 @@ fn try_recover(
     }
     for claim in ownerless_claims(connection)? {
         recovery.released += try_release(write, &[claim], context)?;
-        let actions = read_claimed(
-            connection,
-            write.names,
-            "WHERE actions.claim = ?1 AND actions.phase = 0 AND actions.status = 1",
-            [claim.get()],
-        )?;
+        let actions = in_progress(connection, write.names, claim)?;
         recovery.stranded.extend(actions.into_iter().map(|action| Stranded {
             action,
             claim,

@@ -2,8 +2,12 @@
 //! nobody has to look for it while nothing happens.
 
 use std::path::Path;
+use std::time::Duration;
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+
+/// How long not to listen after a write was noticed.
+const QUIET: Duration = Duration::from_millis(20);
 
 /// Watches for as long as it lives.
 pub(super) struct Watch {
@@ -21,6 +25,8 @@ impl Watch {
                 matches!(event.kind, EventKind::Modify(_) | EventKind::Create(_))
             }) {
                 changed();
+                // Writes come in crowds. Those that follow wait in the system's queue as one event.
+                std::thread::sleep(QUIET);
             }
         };
         let watch = || {
