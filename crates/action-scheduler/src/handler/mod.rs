@@ -1,5 +1,7 @@
 //! What a hook is bound to: a function, a command, a webhook. A handler knows nothing of stores.
 
+#[cfg(unix)]
+mod command;
 mod context;
 mod function;
 mod registry;
@@ -8,6 +10,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+#[cfg(unix)]
+pub use command::{Command, CommandConfig, InheritEnv};
 pub use context::HandlerContext;
 pub use function::Function;
 pub use registry::{Handlers, Registered};
