@@ -5,6 +5,8 @@ mod command;
 mod context;
 mod function;
 mod registry;
+mod text;
+mod webhook;
 
 use std::time::Duration;
 
@@ -15,6 +17,7 @@ pub use command::{Command, CommandConfig, InheritEnv};
 pub use context::HandlerContext;
 pub use function::Function;
 pub use registry::{Handlers, Registered};
+pub use webhook::{PrivateAddresses, Webhook, WebhookConfig, signature};
 
 /// Does the work of an action.
 ///

@@ -21,7 +21,8 @@ use tokio::process::ChildStdin;
 use tokio_util::sync::CancellationToken;
 
 use self::group::{Ending, Group};
-use self::output::{Tail, short};
+use self::output::Tail;
+use super::text::short;
 use super::{Failure, Handler, HandlerContext};
 use crate::error::Invalid;
 
