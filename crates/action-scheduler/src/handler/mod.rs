@@ -1,16 +1,23 @@
 //! What a hook is bound to: a function, a command, a webhook. A handler knows nothing of stores.
 
+#[cfg(unix)]
+mod command;
 mod context;
 mod function;
 mod registry;
+mod text;
+mod webhook;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 
+#[cfg(unix)]
+pub use command::{Command, CommandConfig, InheritEnv};
 pub use context::HandlerContext;
 pub use function::Function;
 pub use registry::{Handlers, Registered};
+pub use webhook::{PrivateAddresses, Webhook, WebhookConfig, signature};
 
 /// Does the work of an action.
 ///

@@ -72,7 +72,7 @@ pub(super) struct Dispatcher {
     begun: Instant,
 
     /// Claimed and not yet started, in claim order.
-    ready: VecDeque<(ClaimId, ClaimedAction)>,
+    ready: VecDeque<Ready>,
     /// Started and not yet ended.
     running: HashMap<ActionId, Running>,
     attempts: JoinSet<()>,
@@ -86,7 +86,7 @@ pub(super) struct Dispatcher {
     open: HashMap<ClaimId, usize>,
 
     claiming: Pending<Result<Claiming>>,
-    starting: Pending<(Vec<(ClaimId, ClaimedAction)>, Result<Vec<Started>>)>,
+    starting: Pending<(Vec<Ready>, Result<Vec<Started>>)>,
     recording: Pending<(Vec<Settled>, Result<Vec<Recorded>>)>,
     /// Claim nothing before this.
     claim_after: Option<Instant>,
@@ -98,6 +98,9 @@ pub(super) struct Dispatcher {
     closing: Option<StopReason>,
     report: RunReport,
 }
+
+/// A claimed action that waits for a free worker.
+type Ready = (ClaimId, ClaimedAction);
 
 /// An attempt that has come to its end, and what is to be stored of it.
 type Settled = (HandlerContext, Verdict);
@@ -348,7 +351,7 @@ impl Dispatcher {
         }));
     }
 
-    fn started(&mut self, actions: Vec<(ClaimId, ClaimedAction)>, outcome: Result<Vec<Started>>) {
+    fn started(&mut self, actions: Vec<Ready>, outcome: Result<Vec<Started>>) {
         let answers = match outcome {
             Ok(answers) => answers,
             Err(error) => {
