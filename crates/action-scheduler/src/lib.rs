@@ -3,6 +3,7 @@
 pub mod action;
 pub mod args;
 pub mod bench;
+pub mod cleaner;
 pub mod error;
 pub mod handler;
 pub mod log;
@@ -20,6 +21,7 @@ pub use action::{
     Status, Unique,
 };
 pub use args::Args;
+pub use cleaner::{CleanOptions, CleanReport, Cleaner};
 pub use error::{Error, Invalid, Result, StoreError, StoreErrorKind};
 pub use handler::{Failure, Handler, HandlerContext};
 pub use log::{Context, LogEntry, Step};

@@ -277,6 +277,11 @@ impl Policies {
         self.changes.insert(place, (pattern, change));
     }
 
+    /// The policy of hooks for which nothing else was set.
+    pub fn base(&self) -> &Policy {
+        &self.base
+    }
+
     /// The policy of a hook.
     pub fn of(&self, hook: &Hook) -> Policy {
         let mut policy = self.base.clone();
