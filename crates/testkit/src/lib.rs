@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails is to panic")]
 
+pub mod conformance;
 pub mod memory;
 
+pub use conformance::StoreUnderTest;
 pub use memory::MemoryStore;

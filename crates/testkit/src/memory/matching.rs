@@ -6,11 +6,10 @@ use action_scheduler::query::{ArgsMatch, Claimed, Cursor, CursorKey, Order};
 use action_scheduler::{Action, Args, Query};
 use serde_json::Value;
 
-/// Whether every key of the query that is set holds for the action. Its limit, offset and cursor do not count.
+/// Whether every key of the query but `ids` holds for the action. Its limit, offset and cursor do not count.
 pub(super) fn matches(query: &Query, action: &Action) -> bool {
     let text = |text: &String| is_found(text, action);
-    query.ids.as_ref().is_none_or(|ids| ids.contains(&action.id))
-        && query.hook.as_ref().is_none_or(|hook| *hook == action.hook)
+    query.hook.as_ref().is_none_or(|hook| *hook == action.hook)
         && query.args.as_ref().is_none_or(|args| args_match(args, &action.args))
         && query.group.as_ref().is_none_or(|group| *group == action.group)
         && (query.statuses.is_empty() || query.statuses.contains(&action.status))

@@ -61,7 +61,8 @@ impl State {
 
     pub(super) fn insert(&mut self, insert: Insert, now: Timestamp) -> Option<ActionId> {
         let Insert { action, log_created } = insert;
-        if self.actions.values().any(|row| row.is_live() && stands_in_the_way(row, &action)) {
+        let is_in_the_way = |row: &Row| row.is_live() && stands_in_the_way(row, &action);
+        if action.unique != Unique::No && self.actions.values().any(is_in_the_way) {
             return None;
         }
         let chain = self.new_chain(&action, now);
@@ -161,10 +162,12 @@ impl State {
         query.check()?;
         let place = |action: &Action| query.cursor(action);
         let compare = |left: &_, right: &_| matching::compare(query.order, left, right);
+        let ids = query.ids.as_ref().map(|ids| ids.iter().collect::<BTreeSet<_>>());
         let mut found: Vec<Action> = self
             .actions
             .values()
             .map(|row| &row.action)
+            .filter(|action| ids.as_ref().is_none_or(|ids| ids.contains(&action.id)))
             .filter(|action| matching::matches(query, action))
             .filter(|action| {
                 let after = |after| compare(&place(action), after) == Ordering::Greater;
