@@ -4,6 +4,7 @@
 
 pub mod conformance;
 pub mod memory;
+pub mod model;
 
 pub use conformance::StoreUnderTest;
 pub use memory::MemoryStore;

@@ -8,3 +8,4 @@ async fn make_store(clock: Clock) -> StoreUnderTest {
 }
 
 testkit::conformance_suite!(make_store);
+testkit::model_suite!(make_store);
