@@ -205,24 +205,28 @@ pub async fn a_retry_after_the_timeout_does_not_continue_the_chain(store: StoreU
     assert_eq!(store.live_instances(chain).await, [next]);
 }
 
-/// An old instance that is run again leaves the chain alone.
+/// An old instance that is run again leaves the chain alone, however it had ended.
 pub async fn a_rerun_instance_does_not_continue_the_chain(store: StoreUnderTest) {
-    let (chain, running) = store.running_chain().await;
-    let date = Some(store.in_seconds(60));
-    let next = next_of(store.report(running.ended_then(Outcome::Failed, date, Some(2))).await);
-    let before = store.chain(chain).await;
-    for outcome in [Outcome::Failed, Outcome::Complete] {
+    for first in [Outcome::Failed, Outcome::TimedOut, Outcome::Crashed] {
+        let (chain, running) = store.running_chain().await;
+        let date = Some(store.in_seconds(60));
+        let next = next_of(store.report(running.ended_then(first, date, Some(2))).await);
+        let before = store.chain(chain).await;
+        assert_eq!(before.failures, 1);
+        for outcome in [Outcome::Failed, Outcome::Complete] {
+            store.requeue(vec![running.id], Requeue::Rerun, &context()).await.unwrap();
+            let again = store.run(running.id).await;
+            let answer = store.report(again.ended_then(outcome, date, Some(2))).await;
+            assert_eq!(answer, recorded(), "{outcome:?} after {first:?}");
+            assert_eq!(store.chain(chain).await, before, "{outcome:?} after {first:?}");
+        }
         store.requeue(vec![running.id], Requeue::Rerun, &context()).await.unwrap();
-        let again = store.run(running.id).await;
-        let answer = store.report(again.ended_then(outcome, date, Some(2))).await;
-        assert_eq!(answer, recorded(), "{outcome:?}");
-        assert_eq!(store.chain(chain).await, before, "{outcome:?}");
+        store.cancel_ids(&[running.id]).await;
+        assert_eq!(store.chain(chain).await, before, "after its cancellation");
+        store.delete(Target::Ids(vec![running.id])).await.unwrap();
+        assert_eq!(store.chain(chain).await, before, "after its deletion");
+        assert_eq!(store.live_instances(chain).await, [next]);
     }
-    store.requeue(vec![running.id], Requeue::Rerun, &context()).await.unwrap();
-    store.cancel_ids(&[running.id]).await;
-    assert_eq!(store.chain(chain).await, before, "after its cancellation");
-    store.delete(Target::Ids(vec![running.id])).await.unwrap();
-    assert_eq!(store.live_instances(chain).await, [next]);
 }
 
 /// The last instance of a paused chain can be run again; the chain stays paused.

@@ -134,9 +134,31 @@ pub struct QueryOp {
     pub offset: u32,
 }
 
-/// Sequences of up to `longest` things to do.
+/// Sequences of things to do, some two for each of `longest` turns at most: single ones, and attempts from their claim on.
 pub fn ops(longest: usize) -> impl Strategy<Value = Vec<Op>> {
-    vec(op(), 1..=longest)
+    let turn = prop_oneof![4 => op().prop_map(|op| vec![op]), 1 => attempts()];
+    (vec(insert(), 1..4), vec(turn, 1..=longest)).prop_map(|(inserts, turns)| {
+        let begin = vec![Op::Register, Op::Insert(inserts)];
+        std::iter::once(begin).chain(turns).flatten().collect()
+    })
+}
+
+/// A claim, the start of what it holds, and perhaps its end, perhaps with something in between.
+fn attempts() -> impl Strategy<Value = Vec<Op>> {
+    let claim = (1..4u32, pick(), date()).prop_map(|(limit, pick, later)| {
+        let claim = Op::Claim { runner: 0, limit, pick, open_claims: None };
+        vec![
+            Op::Advance(later.abs()),
+            claim,
+            Op::Start { held: vec![0, 1, 2], log: true, mix_up: false },
+        ]
+    });
+    let end = option::weighted(0.8, vec(finish(), 1..4));
+    (claim, option::weighted(0.3, op()), end).prop_map(|(mut ops, between, end)| {
+        ops.extend(between);
+        ops.extend(end.map(Op::Finish));
+        ops
+    })
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -170,8 +192,9 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
+/// More often the last one than any other.
 fn recent() -> impl Strategy<Value = Recent> {
-    0..6usize
+    prop_oneof![1 => Just(0), 2 => 0..6usize]
 }
 
 fn several() -> impl Strategy<Value = Vec<Recent>> {
