@@ -213,7 +213,7 @@ pub async fn a_rerun_instance_does_not_continue_the_chain(store: StoreUnderTest)
         let next = next_of(store.report(running.ended_then(first, date, Some(2))).await);
         let before = store.chain(chain).await;
         assert_eq!(before.failures, 1);
-        for outcome in [Outcome::Failed, Outcome::Complete] {
+        for outcome in [Outcome::Complete, Outcome::Failed, Outcome::Complete] {
             store.requeue(vec![running.id], Requeue::Rerun, &context()).await.unwrap();
             let again = store.run(running.id).await;
             let answer = store.report(again.ended_then(outcome, date, Some(2))).await;
