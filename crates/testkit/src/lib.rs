@@ -1,0 +1,10 @@
+//! What a store has to do, as something that can be run.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails is to panic")]
+
+pub mod conformance;
+pub mod memory;
+pub mod model;
+
+pub use conformance::StoreUnderTest;
+pub use memory::MemoryStore;
