@@ -48,7 +48,7 @@ pub async fn a_pending_action_can_be_run_now(store: StoreUnderTest) {
     assert_eq!(store.requeue_one(id, Requeue::RunNow).await, Change::Done(id));
     let action = store.action(id).await;
     assert_eq!((action.status, action.scheduled_at), (Status::Pending, store.now()));
-    assert_eq!(action.schedule.first_date(store.now()), store.in_seconds(3540));
+    assert_eq!(action.schedule.first_date(store.now()), store.now());
     assert_eq!(store.last_entry(id).await.step, Step::Rescheduled);
     let runner = store.new_runner("host:1").await;
     assert_eq!(held(&store.claim_due(runner, 1).await.unwrap()), [id]);

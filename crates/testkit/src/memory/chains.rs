@@ -157,9 +157,17 @@ impl State {
                 chain.state = ChainState::Active;
                 chain.reason = None;
                 chain.failures = 0;
-                let next = self.store_next(id, next, now);
+                let head = chain.head;
+                let is_live = |id: &ActionId| self.actions.get(id).is_some_and(|row| !row.action.status.is_finished());
+                // An instance that went on running is followed as ever.
+                let next = head.filter(is_live).or_else(|| {
+                    let next = self.store_next(id, next, now);
+                    if let Some(next) = next {
+                        self.log(next, Step::Created, None, None, None, now);
+                    }
+                    next
+                });
                 if let Some(next) = next {
-                    self.log(next, Step::Created, None, None, None, now);
                     self.log(next, Step::Resumed, None, None, Some(context), now);
                 }
                 ChainChanged::Done(next)

@@ -56,7 +56,7 @@ impl State {
         let action = &self.actions.get(&id)?.action;
         let chain = action.chain.and_then(|id| self.chains.get(&id)).map(|chain| ClaimedChain {
             id: chain.chain.id,
-            recurrence: chain.chain.recurring.recurrence.clone().into(),
+            recurrence: Ok(chain.chain.recurring.recurrence.clone().into()),
             owed: chain.owed.filter(|_| chain.chain.head == Some(action.id)),
         });
         Some(ClaimedAction {

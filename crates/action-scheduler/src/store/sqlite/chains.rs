@@ -110,7 +110,7 @@ fn try_change(
                     Some(context),
                     Some(reason),
                 )?;
-                cancel_paused(write, head, "its chain was paused", context)?;
+                cancel_paused(write, head, context)?;
             }
             Ok(ChainChanged::Done(None))
         }

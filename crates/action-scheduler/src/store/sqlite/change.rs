@@ -11,6 +11,7 @@ use super::writer::Write;
 use crate::action::{ActionId, ChainId, ClaimId, Status};
 use crate::error::Result;
 use crate::log::{Context, Step};
+use crate::query::Query;
 use crate::store::{ChainState, Change, Requeue, Target};
 
 /// What has to be known of an action before it is changed.
@@ -40,16 +41,29 @@ fn present(connection: &Connection, id: i64) -> rusqlite::Result<Option<Present>
         .optional()
 }
 
-/// Applies a change to each action of a target that allows it.
+/// Applies a change to each action of a target whose status is among those allowed.
 fn each(
     write: &mut Write<'_>,
     target: &Target,
-    allows: impl Fn(&Present) -> bool,
+    allowed: &[Status],
     mut change: impl FnMut(&mut Write<'_>, &Present) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<Vec<Change>> {
-    let (ids, silent) = match target {
-        Target::Ids(ids) => (ids.iter().map(|id| id.get()).collect(), false),
-        Target::Matching(query) => (select::ids(write.connection, write.names, query)?, true),
+    let ids: Vec<i64> = match target {
+        Target::Ids(ids) => ids.iter().map(|id| id.get()).collect(),
+        Target::Matching(query) => {
+            // The query's limit is to count what can be changed.
+            let wanted =
+                |status: &Status| query.statuses.is_empty() || query.statuses.contains(status);
+            let statuses: Vec<Status> = allowed.iter().copied().filter(wanted).collect();
+            match statuses.is_empty() {
+                true => Vec::new(),
+                false => select::ids(
+                    write.connection,
+                    write.names,
+                    &Query { statuses, ..(**query).clone() },
+                )?,
+            }
+        }
     };
     let mut changes = Vec::with_capacity(ids.len());
     for number in ids {
@@ -57,10 +71,10 @@ fn each(
             changes.extend(ActionId::new(number).map(Change::Missing));
             continue;
         };
-        if allows(&present) {
+        if allowed.contains(&present.status) {
             change(write, &present)?;
             changes.push(Change::Done(present.id));
-        } else if !silent {
+        } else {
             changes.push(Change::Refused(present.id, present.status));
         }
     }
@@ -73,12 +87,9 @@ pub(super) fn cancel(
     reason: Option<&str>,
     context: &Context,
 ) -> Result<Vec<Change>> {
-    each(
-        write,
-        target,
-        |present| !present.status.is_finished(),
-        |write, present| cancel_one(write, present, reason, context),
-    )
+    each(write, target, &[Status::Pending, Status::InProgress], |write, present| {
+        cancel_one(write, present, reason, context)
+    })
     .map_err(|error| wrap("canceling actions")(error).into())
 }
 
@@ -94,7 +105,7 @@ fn cancel_one(
         .execute(params![present.id.get(), write.now.as_microsecond()])?;
     super::count_moves(connection, &[(row::status_code(present.status), -1), (4, 1)])?;
     log::append(connection, present.id, write.now, Step::Canceled, None, Some(context), reason)?;
-    end_chain(connection, present, "its instance was canceled")?;
+    end_chain(connection, present)?;
     match present.claim {
         Some(claim) => close_if_done(connection, claim),
         None => Ok(()),
@@ -102,11 +113,13 @@ fn cancel_one(
 }
 
 /// Ends the chain whose head has been taken away.
-fn end_chain(connection: &Connection, present: &Present, reason: &str) -> rusqlite::Result<()> {
+fn end_chain(connection: &Connection, present: &Present) -> rusqlite::Result<()> {
     if let Some(chain) = present.chain {
         connection
-            .prepare_cached("UPDATE chains SET state = ?3, reason = ?4 WHERE id = ?1 AND head = ?2 AND state = 0")?
-            .execute(params![chain.get(), present.id.get(), row::state_code(ChainState::Ended), reason])?;
+            .prepare_cached(
+                "UPDATE chains SET state = ?3 WHERE id = ?1 AND head = ?2 AND state = 0",
+            )?
+            .execute(params![chain.get(), present.id.get(), row::state_code(ChainState::Ended)])?;
     }
     Ok(())
 }
@@ -115,12 +128,11 @@ fn end_chain(connection: &Connection, present: &Present, reason: &str) -> rusqli
 pub(super) fn cancel_paused(
     write: &mut Write<'_>,
     head: ActionId,
-    reason: &str,
     context: &Context,
 ) -> rusqlite::Result<()> {
     match present(write.connection, head.get())? {
         Some(present) if present.status == Status::Pending => {
-            cancel_one(write, &present, Some(reason), context)
+            cancel_one(write, &present, None, context)
         }
         _ => Ok(()),
     }
@@ -130,10 +142,10 @@ pub(super) fn delete(write: &mut Write<'_>, target: &Target) -> Result<Vec<Chang
     each(
         write,
         target,
-        |present| present.status != Status::InProgress,
+        &[Status::Pending, Status::Complete, Status::Failed, Status::Canceled],
         |write, present| {
             let connection = write.connection;
-            end_chain(connection, present, "its instance was deleted")?;
+            end_chain(connection, present)?;
             delete_rows(connection, present.id.get())?;
             super::count_moves(connection, &[(row::status_code(present.status), -1)])?;
             match present.claim {
@@ -158,18 +170,27 @@ pub(super) fn requeue(
     to: Requeue,
     context: &Context,
 ) -> Result<Vec<Change>> {
-    let changes = each(
-        write,
-        &Target::Ids(ids),
-        |present| match to {
-            Requeue::Rerun => present.status.is_finished(),
-            Requeue::RunNow | Requeue::At(_) => {
-                present.status == Status::Pending && present.claim.is_none()
-            }
-        },
-        |write, present| requeue_one(write, present, to, context),
-    )
+    let allowed: &[Status] = match to {
+        Requeue::Rerun => &[Status::Complete, Status::Failed, Status::Canceled],
+        Requeue::RunNow | Requeue::At(_) => &[Status::Pending],
+    };
+    let mut claimed = Vec::new();
+    let mut changes = each(write, &Target::Ids(ids), allowed, |write, present| {
+        // Its runner may be about to start it.
+        if to != Requeue::Rerun && present.claim.is_some() {
+            claimed.push(present.id);
+            return Ok(());
+        }
+        requeue_one(write, present, to, context)
+    })
     .map_err(wrap("putting actions back into the queue"))?;
+    for change in &mut changes {
+        if let Change::Done(id) = *change
+            && claimed.contains(&id)
+        {
+            *change = Change::Refused(id, Status::Pending);
+        }
+    }
     write.wakes = true;
     Ok(changes)
 }
@@ -208,6 +229,11 @@ fn requeue_one(
         }
         Requeue::At(at) => {
             set_date(connection, id, at.as_microsecond())?;
+            if let Some(chain) = present.chain {
+                connection
+                    .prepare_cached("UPDATE chains SET owed_at = NULL WHERE id = ?1 AND head = ?2")?
+                    .execute([chain.get(), id])?;
+            }
             (
                 Step::Rescheduled,
                 format!("from {} to {}", date(present.scheduled_at)?, date(at.as_microsecond())?),

@@ -245,6 +245,13 @@ pub(super) fn claim(write: &mut Write<'_>, request: &ClaimRequest) -> Result<Cla
 
 fn try_claim(write: &mut Write<'_>, request: &ClaimRequest) -> rusqlite::Result<Claiming> {
     let connection = write.connection;
+    // What a runner holds that nobody knows would be taken for stranded.
+    let known: bool = connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM runners WHERE id = ?1)")?
+        .query_row([request.runner.get()], |row| row.get(0))?;
+    if !known {
+        return Ok(Claiming::Nothing);
+    }
     if let Some(most) = request.open_claims {
         // A handful of rows.
         let open: u32 = connection
@@ -322,21 +329,13 @@ fn try_start(
                 }
                 answers.push(Started::Yes(attempt));
             }
-            None => {
-                log::append(
-                    connection,
-                    start.action,
-                    write.now,
-                    Step::Ignored,
-                    None,
-                    Some(context),
-                    None,
-                )?;
-                answers.push(Started::Ignored);
-            }
+            None => answers.push(Started::Ignored),
         }
     }
     log::append_each(connection, &logged, write.now, Step::Started, context)?;
+    for (start, _) in starts.iter().zip(&answers).filter(|(_, answer)| **answer == Started::Ignored) {
+        log::append(connection, start.action, write.now, Step::Ignored, None, Some(context), None)?;
+    }
     let started = answers.iter().filter(|answer| matches!(answer, Started::Yes(_))).count() as i64;
     super::count_moves(connection, &[(0, -started), (1, started)])?;
     Ok(answers)

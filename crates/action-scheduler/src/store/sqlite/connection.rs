@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OpenFlags};
+use serde_json::Value;
 
 use super::error::{StoreResult, wrap};
 use crate::error::{StoreError, StoreErrorKind};
@@ -40,6 +42,14 @@ pub(super) fn open(file: &str, access: Access) -> StoreResult<Connection> {
     };
     connection.pragma_update(None, "cache_size", -cache_kib).map_err(wrap(file))?;
     connection.pragma_update(None, "temp_store", "MEMORY").map_err(wrap(file))?;
+    connection
+        .create_scalar_function(
+            "args_contain",
+            2,
+            FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC,
+            |context| Ok(contains(context.get_raw(0).as_str()?, context.get_raw(1).as_str()?)),
+        )
+        .map_err(wrap(file))?;
     if access == Access::Write {
         let mode: String = connection
             .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
@@ -58,6 +68,17 @@ pub(super) fn open(file: &str, access: Access) -> StoreResult<Connection> {
         connection.pragma_update(None, "journal_size_limit", 64 << 20).map_err(wrap(file))?;
     }
     Ok(connection)
+}
+
+/// Whether args have each top-level key or element of others, with the same JSON value.
+fn contains(args: &str, wanted: &str) -> bool {
+    match (serde_json::from_str(args), serde_json::from_str(wanted)) {
+        (Ok(Value::Object(args)), Ok(Value::Object(wanted))) => {
+            wanted.iter().all(|(key, value)| args.get(key) == Some(value))
+        }
+        (Ok(Value::Array(args)), Ok(Value::Array(wanted))) => args.starts_with(&wanted),
+        _ => false,
+    }
 }
 
 /// SQLite asks this each time the lock is taken: `true` tries again. Waits are short, as transactions are.

@@ -290,7 +290,7 @@ fn succeed(
         return Ok((None, Some(succession.chain)));
     }
     let Some(next) = succession.next else {
-        set_state(ChainState::Ended, Some("its schedule has no further date"))?;
+        set_state(ChainState::Ended, None)?;
         return Ok((None, None));
     };
     let logged = if finish.entries.is_empty() { None } else { Some(Step::Created) };

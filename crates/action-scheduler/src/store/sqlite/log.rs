@@ -1,7 +1,7 @@
 //! The log.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::claim::json_array;
 use super::error::wrap;
@@ -68,28 +68,32 @@ pub(super) fn append_all(
 ) -> Result<()> {
     for (action, entry) in entries {
         let at = entry.at.unwrap_or(write.now);
-        append(
-            write.connection,
-            *action,
-            at,
-            entry.step,
-            None,
-            Some(context),
-            entry.message.as_deref(),
-        )
-        .map_err(wrap("writing the log"))?;
+        // What is noted while it runs belongs to the attempt.
+        write
+            .connection
+            .prepare_cached("SELECT attempts FROM actions WHERE id = ?1 AND status = 1")
+            .and_then(|mut statement| {
+                statement.query_row([action.get()], |row| row::attempt(row, 0)).optional()
+            })
+            .and_then(|attempt| {
+                let message = entry.message.as_deref();
+                append(write.connection, *action, at, entry.step, attempt, Some(context), message)
+            })
+            .map_err(wrap("writing the log"))?;
     }
     Ok(())
 }
 
-pub(super) fn read(connection: &Connection, ids: &[ActionId]) -> Result<Vec<LogEntry>> {
+pub(super) fn read(connection: &Connection, mut ids: Vec<ActionId>) -> Result<Vec<LogEntry>> {
+    ids.sort_unstable();
+    ids.dedup();
     let read = || {
         let mut entries = Vec::new();
         // By primary key, in its order.
         let mut statement = connection.prepare_cached(
             "SELECT action, seq, at, step, attempt, context, message FROM logs WHERE action = ?1 ORDER BY seq",
         )?;
-        for id in ids {
+        for id in &ids {
             let mut rows = statement.query([id.get()])?;
             while let Some(row) = rows.next()? {
                 entries.push(LogEntry {

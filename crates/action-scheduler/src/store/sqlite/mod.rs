@@ -218,7 +218,7 @@ impl Store for SqliteStore {
     }
 
     async fn logs(&self, ids: Vec<ActionId>) -> Result<Vec<LogEntry>> {
-        self.read(move |connection, _| log::read(connection, &ids)).await
+        self.read(move |connection, _| log::read(connection, ids)).await
     }
 
     async fn next_due(&self, filter: ClaimFilter) -> Result<Option<Timestamp>> {

@@ -50,9 +50,14 @@ pub(super) fn unregister(write: &mut Write<'_>, runner: RunnerId, context: &Cont
     let mut unregister = || {
         let claims = claims_of(write.connection, runner)?;
         try_release(write, &claims, context)?;
-        forget_if_done(write.connection, runner)
+        // Should something be left in-progress, it is found as what no known runner holds.
+        write
+            .connection
+            .prepare_cached("DELETE FROM runners WHERE id = ?1")?
+            .execute([runner.get()])?;
+        Ok(())
     };
-    unregister().map_err(|error| wrap("unregistering a runner")(error).into())
+    unregister().map_err(|error: rusqlite::Error| wrap("unregistering a runner")(error).into())
 }
 
 fn claims_of(connection: &Connection, runner: RunnerId) -> rusqlite::Result<Vec<ClaimId>> {

@@ -81,13 +81,12 @@ fn conditions(
             all.and("actions.args_hash IS ?", [hash]);
             all.and("actions.args = ?", [text.to_owned().into()]);
         }
-        Some(ArgsMatch::ContainsText(text)) => all.and("instr(actions.args, ?) > 0", [text.clone().into()]),
-        Some(ArgsMatch::ContainsJson(args)) => all.and(
-            "json_valid(actions.args) AND NOT EXISTS (SELECT 1 FROM json_each(?) AS wanted \
-             WHERE NOT EXISTS (SELECT 1 FROM json_each(actions.args) AS found WHERE found.key = wanted.key \
-             AND found.type = wanted.type AND found.value IS wanted.value))",
-            [args.as_str().to_owned().into()],
-        ),
+        Some(ArgsMatch::ContainsText(text)) => {
+            all.and("instr(actions.args, ?) > 0", [text.clone().into()])
+        }
+        Some(ArgsMatch::ContainsJson(args)) => {
+            all.and("args_contain(actions.args, ?)", [args.as_str().to_owned().into()]);
+        }
         None => {}
     }
     for (comparator, date) in &query.scheduled {

@@ -1,0 +1,4 @@
+//! Every store, put through the same tests.
+
+mod memory;
+mod sqlite;
