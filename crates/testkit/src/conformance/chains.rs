@@ -322,7 +322,7 @@ pub async fn a_chain_resumed_under_way_does_not_double(store: StoreUnderTest) {
     let resume = ChainChange::Resume { next: store.in_seconds(60) };
     let answer = store.change_chain(chain, resume, &context()).await.unwrap();
     let ChainChanged::Done(Some(next)) = answer else { panic!("{answer:?}") };
-    let finish = running.ended_then(Outcome::Complete, Some(store.in_seconds(60)), None);
+    let finish = running.ended_then(Outcome::Complete, Some(store.in_seconds(120)), None);
     assert_eq!(store.report(finish).await, recorded());
     assert_eq!(store.live_instances(chain).await, [next]);
 }
