@@ -130,7 +130,7 @@ pub trait Store: Send + Sync + 'static {
         context: &Context,
     ) -> Result<ChainChanged>;
 
-    /// The hooks that actions have or had.
+    /// The hooks that actions have or had; those that were only asked for may be among them.
     async fn hooks(&self) -> Result<Vec<Hook>>;
 
     /// Figures about the whole store.

@@ -158,7 +158,9 @@ impl State {
                 chain.reason = None;
                 chain.failures = 0;
                 let head = chain.head;
-                let is_live = |id: &ActionId| self.actions.get(id).is_some_and(|row| !row.action.status.is_finished());
+                let is_live = |id: &ActionId| {
+                    self.actions.get(id).is_some_and(|row| !row.action.status.is_finished())
+                };
                 // An instance that went on running is followed as ever.
                 let next = head.filter(is_live).or_else(|| {
                     let next = self.store_next(id, next, now);

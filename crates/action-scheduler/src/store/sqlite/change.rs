@@ -8,7 +8,7 @@ use super::log;
 use super::row;
 use super::select;
 use super::writer::Write;
-use crate::action::{ActionId, ChainId, ClaimId, Status};
+use crate::action::{ActionId, Attempt, ChainId, ClaimId, Status};
 use crate::error::Result;
 use crate::log::{Context, Step};
 use crate::query::Query;
@@ -21,12 +21,14 @@ struct Present {
     claim: Option<ClaimId>,
     chain: Option<ChainId>,
     scheduled_at: i64,
+    /// The attempt that is in-progress.
+    attempt: Option<Attempt>,
 }
 
 fn present(connection: &Connection, id: i64) -> rusqlite::Result<Option<Present>> {
     // By primary key.
     connection
-        .prepare_cached("SELECT id, status, claim, chain, scheduled_at FROM actions WHERE id = ?1")?
+        .prepare_cached("SELECT id, status, claim, chain, scheduled_at, iif(status = 1, attempts, NULL) FROM actions WHERE id = ?1")?
         .query_row([id], |row| {
             let status = row.get(1)?;
             Ok(Present {
@@ -36,6 +38,7 @@ fn present(connection: &Connection, id: i64) -> rusqlite::Result<Option<Present>
                 claim: row::optional_claim_id(row, 2)?,
                 chain: row::optional_chain_id(row, 3)?,
                 scheduled_at: row.get(4)?,
+                attempt: row.get::<_, Option<u32>>(5)?.map(Attempt),
             })
         })
         .optional()
@@ -104,7 +107,15 @@ fn cancel_one(
         .prepare_cached("UPDATE actions SET status = 4, phase = 4, finished_at = ?2 WHERE id = ?1")?
         .execute(params![present.id.get(), write.now.as_microsecond()])?;
     super::count_moves(connection, &[(row::status_code(present.status), -1), (4, 1)])?;
-    log::append(connection, present.id, write.now, Step::Canceled, None, Some(context), reason)?;
+    log::append(
+        connection,
+        present.id,
+        write.now,
+        Step::Canceled,
+        present.attempt,
+        Some(context),
+        reason,
+    )?;
     end_chain(connection, present)?;
     match present.claim {
         Some(claim) => close_if_done(connection, claim),

@@ -333,7 +333,8 @@ fn try_start(
         }
     }
     log::append_each(connection, &logged, write.now, Step::Started, context)?;
-    for (start, _) in starts.iter().zip(&answers).filter(|(_, answer)| **answer == Started::Ignored) {
+    for (start, _) in starts.iter().zip(&answers).filter(|(_, answer)| **answer == Started::Ignored)
+    {
         log::append(connection, start.action, write.now, Step::Ignored, None, Some(context), None)?;
     }
     let started = answers.iter().filter(|answer| matches!(answer, Started::Yes(_))).count() as i64;
