@@ -58,7 +58,9 @@ impl Pair {
         let store = store.map_err(|error| TestCaseError::fail(format!("the store: {error}")))?;
         self.ids.pair_new(&model, &store)?;
         self.pair_chains().await?;
-        let store = self.ids.back(store)?;
+        let store = self.ids.back(store.clone()).map_err(|error| {
+            TestCaseError::fail(format!("{error}\nstore: {store:?}\nmodel: {model:?}"))
+        })?;
         let (expected, answer) = (comparable(&model, &heads), comparable(&store, &heads));
         prop_assert_eq!(answer, expected, "store (left) and model (right) answer differently");
         if let (Answer::Cleaned(store), Answer::Cleaned(model)) = (&store, &model) {

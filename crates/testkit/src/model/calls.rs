@@ -153,6 +153,18 @@ fn several<T: Copy + PartialEq>(all: &[T], recent: &[Recent]) -> Vec<T> {
     some
 }
 
+/// Those about different actions: in which order two reports of one call on one action are logged does not matter.
+fn once_each<T>(all: impl Iterator<Item = T>, action: impl Fn(&T) -> ActionId) -> Vec<T> {
+    let mut seen = Vec::new();
+    let is_new = |one: &T| {
+        let id = action(one);
+        let is_new = !seen.contains(&id);
+        seen.push(id);
+        is_new
+    };
+    all.filter(is_new).collect()
+}
+
 impl World {
     pub(super) fn actions(&self) -> &[ActionId] {
         &self.actions
@@ -194,11 +206,13 @@ impl World {
                     claim: if *mix_up { other } else { claim },
                     log: *log,
                 };
-                Call::Start(several(&self.held, held).into_iter().map(start).collect())
+                Call::Start(once_each(several(&self.held, held).into_iter().map(start), |start| {
+                    start.action
+                }))
             }
             Op::Finish(finishes) => {
                 let finishes = finishes.iter().filter_map(|finish| self.finish(finish, now));
-                Call::Finish(finishes.collect())
+                Call::Finish(once_each(finishes, |finish| finish.action))
             }
             Op::Release(claims) => Call::Release(several(&self.claims, claims)),
             Op::Recover { runners, stale } => {
