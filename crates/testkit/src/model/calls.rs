@@ -312,7 +312,9 @@ impl World {
                 let attempts = attempts.map(|o| (o.action.id, o.claim, o.action.attempts));
                 self.attempts.extend(attempts);
             }
-            (_, Answer::Chain(ChainChanged::Done(Some(next)))) => self.actions.push(*next),
+            (_, Answer::Chain(ChainChanged::Done(Some(next)))) if !self.actions.contains(next) => {
+                self.actions.push(*next);
+            }
             _ => {}
         }
     }
