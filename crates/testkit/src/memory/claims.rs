@@ -11,7 +11,7 @@ use action_scheduler::store::{
 };
 use jiff::Timestamp;
 
-use super::state::{Row, State, whole_micros};
+use super::state::{Row, State};
 
 impl State {
     pub(super) fn claim(&mut self, request: &ClaimRequest, now: Timestamp) -> Claiming {
@@ -116,7 +116,7 @@ impl State {
             }
             Outcome::Retry { at } | Outcome::CrashedRetry { at } => {
                 action.claim = None;
-                action.scheduled_at = whole_micros(at);
+                row.move_to(at);
             }
         }
         if outcome.status() == Status::Pending {

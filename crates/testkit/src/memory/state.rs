@@ -11,7 +11,7 @@ use action_scheduler::store::{
     Change, ClaimFilter, CleanBatch, CleanCursor, CleanMode, Cleaned, HookScope, Insert, Requeue,
     Runner, Stats, Target,
 };
-use action_scheduler::{Context, Hook, Query, Result};
+use action_scheduler::{Context, Hook, Query, Result, Schedule};
 use jiff::Timestamp;
 
 use super::chains::ChainRow;
@@ -46,6 +46,14 @@ impl Row {
     /// Whether it stands in the way of a unique action, and keeps its claim open.
     pub(super) fn is_live(&self) -> bool {
         matches!(self.action.status, Status::Pending | Status::InProgress)
+    }
+
+    /// Sets the date. That of a single action is its schedule; a recurring one keeps its first.
+    pub(super) fn move_to(&mut self, date: Timestamp) {
+        self.action.scheduled_at = whole_micros(date);
+        if let Schedule::Single(at) = &mut self.action.schedule {
+            *at = self.action.scheduled_at;
+        }
     }
 
     pub(super) fn is_free(&self) -> bool {
@@ -100,7 +108,9 @@ impl State {
             chain,
         };
         self.hooks.insert(action.hook.clone());
-        self.actions.insert(id, Row { action, unique: new.unique, timed_out: false });
+        let mut row = Row { action, unique: new.unique, timed_out: false };
+        row.move_to(at);
+        self.actions.insert(id, row);
         if let Some(chain) = chain.and_then(|chain| self.chains.get_mut(&chain)) {
             chain.chain.head = Some(id);
             chain.owed = None;
@@ -313,7 +323,7 @@ impl State {
             Requeue::At(date) => date,
         };
         row.action.status = Status::Pending;
-        row.action.scheduled_at = whole_micros(date);
+        row.move_to(date);
         row.action.finished_at = None;
         row.action.claim = None;
         row.timed_out = false;
