@@ -315,18 +315,19 @@ pub async fn an_instance_paused_while_it_runs_is_the_last(store: StoreUnderTest)
     assert_eq!(store.chain(chain).await.state, ChainState::Paused);
 }
 
-/// Resumed while the instance before still runs, the chain has one next instance, not two.
+/// Resumed while its instance still runs, the chain goes on with that one, and has no second beside it.
 pub async fn a_chain_resumed_under_way_does_not_double(store: StoreUnderTest) {
     let (chain, running) = store.running_chain().await;
     store.change_chain(chain, pause("stop"), &context()).await.unwrap();
     let resume = ChainChange::Resume { next: store.in_seconds(60) };
     let answer = store.change_chain(chain, resume, &context()).await.unwrap();
     assert_eq!(answer, ChainChanged::Done(Some(running.id)));
-    let finish = running.ended_then(Outcome::Complete, Some(store.in_seconds(60)), None);
-    let Recorded::Yes { next: Some(next), paused: None } = store.report(finish).await else {
-        panic!("the instance that went on running is followed as ever")
-    };
+    assert_eq!(store.live_instances(chain).await, [running.id]);
+    assert_eq!(store.last_entry(running.id).await.step, Step::Resumed);
+    let finish = running.ended_then(Outcome::Complete, Some(store.in_seconds(120)), None);
+    let next = next_of(store.report(finish).await);
     assert_eq!(store.live_instances(chain).await, [next]);
+    assert_eq!(store.action(next).await.scheduled_at, store.in_seconds(120));
 }
 
 /// Of many that resume a chain at once, one does.

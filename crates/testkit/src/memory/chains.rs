@@ -8,7 +8,7 @@ use action_scheduler::store::{
 use action_scheduler::{Context, Schedule};
 use jiff::Timestamp;
 
-use super::state::State;
+use super::state::{Row, State};
 
 /// A chain, with what is not to be seen from outside.
 #[derive(Debug)]
@@ -157,18 +157,19 @@ impl State {
                 chain.state = ChainState::Active;
                 chain.reason = None;
                 chain.failures = 0;
-                let head = chain.head;
-                let is_live = |id: &ActionId| {
-                    self.actions.get(id).is_some_and(|row| !row.action.status.is_finished())
-                };
-                // An instance that went on running is followed as ever.
-                let next = head.filter(is_live).or_else(|| {
-                    let next = self.store_next(id, next, now);
-                    if let Some(next) = next {
-                        self.log(next, Step::Created, None, None, None, now);
+                // An instance that is still under way goes on being the head, and is followed as ever.
+                let head =
+                    chain.head.filter(|head| self.actions.get(head).is_some_and(Row::is_live));
+                if let Some(chain) = self.chains.get_mut(&id) {
+                    chain.owed = None;
+                }
+                let next = match head {
+                    Some(head) => Some(head),
+                    None => {
+                        let next = self.store_next(id, next, now);
+                        next.inspect(|next| self.log(*next, Step::Created, None, None, None, now))
                     }
-                    next
-                });
+                };
                 if let Some(next) = next {
                     self.log(next, Step::Resumed, None, None, Some(context), now);
                 }

@@ -48,7 +48,7 @@ impl Row {
         matches!(self.action.status, Status::Pending | Status::InProgress)
     }
 
-    /// Gives it another date. What runs once has no other date than that.
+    /// Sets the date. That of a single action is its schedule; a recurring one keeps its first.
     pub(super) fn move_to(&mut self, date: Timestamp) {
         self.action.scheduled_at = whole_micros(date);
         if let Schedule::Single(at) = &mut self.action.schedule {
@@ -108,7 +108,9 @@ impl State {
             chain,
         };
         self.hooks.insert(action.hook.clone());
-        self.actions.insert(id, Row { action, unique: new.unique, timed_out: false });
+        let mut row = Row { action, unique: new.unique, timed_out: false };
+        row.move_to(at);
+        self.actions.insert(id, row);
         if let Some(chain) = chain.and_then(|chain| self.chains.get_mut(&chain)) {
             chain.chain.head = Some(id);
             chain.owed = None;

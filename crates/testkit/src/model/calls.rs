@@ -312,7 +312,6 @@ impl World {
                 let attempts = attempts.map(|o| (o.action.id, o.claim, o.action.attempts));
                 self.attempts.extend(attempts);
             }
-            // Resumed while its instance ran, a chain goes on with that one.
             (_, Answer::Chain(ChainChanged::Done(Some(next)))) if !self.actions.contains(next) => {
                 self.actions.push(*next);
             }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use action_scheduler::action::{ActionId, Attempt, ChainId, Status};
+use action_scheduler::action::{ActionId, Attempt, Status};
 use action_scheduler::log::{LogEntry, Step};
 use action_scheduler::query::{Order, OrderBy};
 use action_scheduler::store::{
@@ -97,7 +97,6 @@ struct Ledger {
     not_called: BTreeMap<(ActionId, Attempt), u32>,
     /// The instances that followed each.
     next: BTreeMap<ActionId, Vec<ActionId>>,
-    resumed: BTreeMap<ChainId, Vec<ActionId>>,
 }
 
 impl Ledger {
@@ -127,10 +126,7 @@ impl Ledger {
                     }
                 }
             }
-            (Call::ChangeChain(chain, _), Answer::Chain(ChainChanged::Done(Some(next)))) => {
-                new.push(*next);
-                self.resumed.entry(*chain).or_default().push(*next);
-            }
+            (_, Answer::Chain(ChainChanged::Done(Some(next)))) => new.push(*next),
             (Call::Delete(_), Answer::Changes(changes)) => {
                 let done = changes.iter().filter_map(|change| match change {
                     Change::Done(id) => Some(*id),
