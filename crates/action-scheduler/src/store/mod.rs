@@ -233,7 +233,8 @@ pub struct ClaimRequest {
     pub limit: u32,
     /// What may be in it.
     pub pick: Pick,
-    /// How many claims may be open at once over all runners; `None` is any number.
+    /// How many claims may have something left to start at once, over all runners; `None` is any number. What is
+    /// in-progress does not count: a few long actions must not keep idle workers from the rest.
     pub open_claims: Option<u32>,
 }
 
@@ -253,7 +254,7 @@ pub enum Claiming {
     Claimed(Claim),
     /// Nothing is due.
     Nothing,
-    /// As many claims are open as may be.
+    /// As many claims have something left to start as may be.
     Full,
 }
 

@@ -156,7 +156,8 @@ pub async fn actions_can_be_claimed_by_id_before_their_date(store: StoreUnderTes
     assert_eq!(store.action(other).await.claim, None);
 }
 
-/// With as many claims open as may be, the answer says so; a claim that holds nothing more does not count.
+/// With as many claims as may be that have something left to start, the answer says so; a claim of which all is started
+/// does not count.
 pub async fn open_claims_are_capped_over_all_runners(store: StoreUnderTest) {
     let ids = store.put_all((0..4).map(|_| action("a"))).await;
     let runners = [store.new_runner("host:1").await, store.new_runner("host:2").await];
@@ -176,14 +177,15 @@ pub async fn open_claims_are_capped_over_all_runners(store: StoreUnderTest) {
     // `--force` asks for no cap.
     let forced = store.claim_due(runners[0], 1).await.unwrap();
     assert_eq!(store.stats().await.unwrap().claims, 3);
-    // One is released, and one of the others is carried out.
+    // One is released, and one of the others is started.
     store.release(vec![forced.id], &context()).await.unwrap();
-    let Started::Yes(attempt) = store.begin(ids[0], first.id).await else { panic!("not started") };
     assert!(matches!(store.claim(capped(runners[0])).await.unwrap(), Claiming::Full));
+    let Started::Yes(attempt) = store.begin(ids[0], first.id).await else { panic!("not started") };
+    assert_eq!(store.stats().await.unwrap().claims, 2);
+    assert!(claimed(store.claim(capped(runners[0])).await.unwrap()).is_some());
     let running = Running { runner: runners[0], id: ids[0], claim: first.id, attempt, chain: None };
     store.report(running.ended(Outcome::Complete)).await;
-    assert_eq!(store.stats().await.unwrap().claims, 1);
-    assert!(claimed(store.claim(capped(runners[0])).await.unwrap()).is_some());
+    assert_eq!(store.stats().await.unwrap().claims, 2);
     assert!(second.id > first.id);
 }
 
@@ -336,7 +338,8 @@ pub async fn a_clock_that_goes_backwards_loses_nothing(store: StoreUnderTest) {
     store.clock().advance(seconds(-3600));
     let after = store.put(action("after")).await;
     assert!(after > waiting);
-    assert_eq!(held(&store.claim_due(runner, 10).await.unwrap()), [after]);
+    let later = store.put(action_at("later", store.in_seconds(1800))).await;
+    assert_eq!(held(&store.claim_due(runner, 10).await.unwrap()), [waiting, after]);
     assert_eq!(store.report(running.ended(Outcome::Complete)).await, recorded());
     let ended = store.action(before).await;
     assert_eq!(ended.finished_at, Some(store.now()));
@@ -344,7 +347,7 @@ pub async fn a_clock_that_goes_backwards_loses_nothing(store: StoreUnderTest) {
     let log = store.log_of(before).await;
     assert!(log[0].at > log[2].at, "the log is in the order of what happened, not of the clock");
     store.clock().advance(seconds(3600));
-    assert_eq!(held(&store.claim_due(runner, 10).await.unwrap()), [waiting]);
+    assert_eq!(held(&store.claim_due(runner, 10).await.unwrap()), [later]);
 }
 
 /// Run early, the date that an instance had is told to whoever claims it, until the next one is stored.

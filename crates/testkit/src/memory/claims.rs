@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use action_scheduler::Context;
 use action_scheduler::action::{ActionId, ClaimId, RunnerId, Status};
 use action_scheduler::log::Step;
 use action_scheduler::store::{
     Claim, ClaimRequest, ClaimedAction, ClaimedChain, Claiming, DeadRunner, Finish, NewRunner,
     Outcome, Pick, Recorded, Recovery, Runner, Start, Started, Stranded,
 };
+use action_scheduler::{Context, Schedule};
 use jiff::Timestamp;
 
 use super::state::{Row, State};
@@ -18,8 +18,24 @@ impl State {
         if !self.runners.contains_key(&request.runner) {
             return Claiming::Nothing;
         }
-        if request.open_claims.is_some_and(|cap| self.claims.len() >= cap as usize) {
+        let waits = |claim: &ClaimId| {
+            let is_of = |row: &Row| {
+                row.action.claim == Some(*claim) && row.action.status == Status::Pending
+            };
+            self.actions.values().any(is_of)
+        };
+        let open = self.claims.keys().filter(|claim| waits(claim)).count();
+        if request.open_claims.is_some_and(|cap| open >= cap as usize) {
             return Claiming::Full;
+        }
+        // The clock was set back: what was to run as soon as possible does not wait for it.
+        for row in self.actions.values_mut().filter(|row| row.is_free()) {
+            let action = &mut row.action;
+            let at_once =
+                action.schedule == Schedule::Async && action.scheduled_at == action.created_at;
+            if at_once && action.scheduled_at > now {
+                action.scheduled_at = now;
+            }
         }
         let is_picked = |row: &Row| match &request.pick {
             Pick::Ids(ids) => ids.contains(&row.action.id),

@@ -253,14 +253,16 @@ fn try_claim(write: &mut Write<'_>, request: &ClaimRequest) -> rusqlite::Result<
         return Ok(Claiming::Nothing);
     }
     if let Some(most) = request.open_claims {
-        // A handful of rows.
+        // A handful of rows, and one seek of actions_claimed for each.
         let open: u32 = connection
-            .prepare_cached("SELECT count(*) FROM claims")?
+            .prepare_cached("SELECT count(*) FROM claims WHERE EXISTS (SELECT 1 FROM actions WHERE claim = claims.id \
+             AND claim IS NOT NULL AND phase = 0 AND status = 0)")?
             .query_row([], |row| row.get(0))?;
         if open >= most {
             return Ok(Claiming::Full);
         }
     }
+    follow_clock_back(write)?;
     let ids = match &request.pick {
         Pick::Due(filter) => pick_due(write, filter, request.limit)?,
         Pick::Ids(ids) => {
@@ -288,6 +290,22 @@ fn try_claim(write: &mut Write<'_>, request: &ClaimRequest) -> rusqlite::Result<
         format!("json_each(?1) AS picked CROSS JOIN {WITH_CHAINS} WHERE actions.id = picked.value");
     let actions = read_claimed(connection, write.names, &tail, [ids])?;
     Ok(Claiming::Claimed(Claim { id, actions }))
+}
+
+/// When the clock was set back, what was to run as soon as possible must not wait until it shows the old time again.
+fn follow_clock_back(write: &mut Write<'_>) -> rusqlite::Result<()> {
+    let latest = std::mem::replace(write.latest, write.now);
+    if write.now < latest {
+        // Served by actions_by_phase: only what is dated between the two times is looked at.
+        write
+            .connection
+            .prepare_cached(
+                "UPDATE actions SET scheduled_at = ?1 WHERE phase = 0 AND scheduled_at > ?1 AND scheduled_at <= ?2 \
+                 AND status = 0 AND claim IS NULL AND kind = 0 AND scheduled_at = created_at",
+            )?
+            .execute([write.now.as_microsecond(), latest.as_microsecond()])?;
+    }
+    Ok(())
 }
 
 pub(super) fn start(

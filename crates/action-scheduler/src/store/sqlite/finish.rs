@@ -81,15 +81,9 @@ fn try_finish(
             )?;
         }
         let mut recorded = (None, None);
-        match (&finish.succession, was) {
-            (Some(succession), Was::InProgress) if status.is_finished() => {
-                recorded = succeed(write, finish, succession, context)?;
-                move_count(&mut moves, 0, recorded.0.is_some().into());
-            }
-            (Some(succession), Was::TimedOut) if finish.outcome == Outcome::Complete => {
-                forget_failures(write.connection, succession.chain)?;
-            }
-            _ => {}
+        if let Some(succession) = finish.succession.as_ref().filter(|_| status.is_finished()) {
+            recorded = succeed(write, finish, succession, was, context)?;
+            move_count(&mut moves, 0, recorded.0.is_some().into());
         }
         write.wakes |= recorded.0.is_some() || !status.is_finished();
         answers.push(Recorded::Yes { next: recorded.0, paused: recorded.1 });
@@ -240,28 +234,32 @@ fn settle(
     Ok((changed == 1).then_some(Was::TimedOut))
 }
 
-fn forget_failures(connection: &Connection, chain: ChainId) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached("UPDATE chains SET failures = 0 WHERE id = ?1 AND failures > 0")?
-        .execute([chain.get()])?;
-    Ok(())
-}
-
 /// Stores the next instance of a chain whose head has come to its end, or pauses or ends the chain. Only the head can do
 /// so, and it stops being the head thereby: that is why a chain neither doubles nor breaks.
 fn succeed(
     write: &mut Write<'_>,
     finish: &Finish,
     succession: &Succession,
+    was: Was,
     context: &Context,
 ) -> rusqlite::Result<(Option<ActionId>, Option<ChainId>)> {
     let connection = write.connection;
     let id = succession.chain.get();
-    let failures: Option<u32> = connection
-        .prepare_cached("SELECT failures FROM chains WHERE id = ?1 AND state = 0 AND head = ?2")?
-        .query_row(params![id, finish.action.get()], |row| row.get(0))
+    let active = connection
+        .prepare_cached("SELECT failures, head FROM chains WHERE id = ?1 AND state = 0")?
+        .query_row([id], |row| Ok((row.get::<_, u32>(0)?, row::optional_action_id(row, 1)?)))
         .optional()?;
-    let Some(failures) = failures else { return Ok((None, None)) };
+    let failures = match active {
+        Some((failures, head)) if head == Some(finish.action) => failures,
+        // It was followed when it timed out, and has succeeded since.
+        Some(_) if was == Was::TimedOut && finish.outcome == Outcome::Complete => {
+            connection
+                .prepare_cached("UPDATE chains SET failures = 0 WHERE id = ?1")?
+                .execute([id])?;
+            return Ok((None, None));
+        }
+        _ => return Ok((None, None)),
+    };
     let failures = match finish.outcome {
         Outcome::Complete => 0,
         _ => failures.saturating_add(1),

@@ -77,7 +77,13 @@ impl SqliteStore {
         let mut names = names::Names::default();
         let now = self.clock.now();
         insert::insert(
-            &mut Write { connection: transaction, names: &mut names, now, wakes: false },
+            &mut Write {
+                connection: transaction,
+                names: &mut names,
+                now,
+                latest: &mut now.clone(),
+                wakes: false,
+            },
             actions,
         )
     }

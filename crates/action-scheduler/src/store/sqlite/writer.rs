@@ -6,11 +6,12 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use tokio::sync::{oneshot, watch};
 
 use super::error::{StoreResult, wrap};
 use super::names::Names;
+use super::row;
 use crate::error::{Error, Result, StoreError, StoreErrorKind};
 use crate::time::Clock;
 
@@ -19,6 +20,8 @@ pub(super) struct Write<'a> {
     pub connection: &'a Connection,
     pub names: &'a mut Names,
     pub now: Timestamp,
+    /// The latest time that was ever stamped; more than now when the clock was set back.
+    pub latest: &'a mut Timestamp,
     /// Set when there may be new work to claim once this is committed.
     pub wakes: bool,
 }
@@ -56,6 +59,7 @@ impl Writer {
         clock: Clock,
         wake: Arc<watch::Sender<u64>>,
     ) -> StoreResult<Self> {
+        let latest = latest_stamp(&connection).map_err(wrap(&file))?.unwrap_or_else(|| clock.now());
         let (messages, inbox) = mpsc::channel();
         let looking = Arc::new(AtomicBool::new(false));
         let mut loop_ = Loop {
@@ -65,6 +69,7 @@ impl Writer {
             wake,
             looking: Arc::clone(&looking),
             names: Names::default(),
+            latest,
         };
         let thread = std::thread::Builder::new()
             .name("sqlite-writer".into())
@@ -135,6 +140,15 @@ fn closed() -> Error {
     StoreError::new(StoreErrorKind::Unavailable, "the SQLite store is closed").into()
 }
 
+/// When the newest action was stored.
+fn latest_stamp(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
+    connection
+        .query_row("SELECT created_at FROM actions ORDER BY id DESC LIMIT 1", [], |row| {
+            row::time(row, 0)
+        })
+        .optional()
+}
+
 struct Loop {
     connection: Connection,
     file: Arc<str>,
@@ -142,6 +156,7 @@ struct Loop {
     wake: Arc<watch::Sender<u64>>,
     looking: Arc<AtomicBool>,
     names: Names,
+    latest: Timestamp,
 }
 
 impl Loop {
@@ -216,10 +231,13 @@ impl Loop {
                     .and_then(|mut s| s.execute([]))
                     .map_err(wrap(&self.file))?;
             }
+            let now = self.clock.now();
+            self.latest = self.latest.max(now);
             let mut write = Write {
                 connection: &transaction,
                 names: &mut self.names,
-                now: self.clock.now(),
+                now,
+                latest: &mut self.latest,
                 wakes: false,
             };
             let done = job(Some(&mut write));
