@@ -1,0 +1,138 @@
+//! The arguments of the command line, as one tree.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser};
+use jiff::tz::TimeZone;
+use tracing::level_filters::LevelFilter;
+
+use crate::command::Command;
+use crate::input;
+use crate::terminal::{Color, LogFormat};
+
+const EXAMPLES: &str = "\
+Examples:
+  action-scheduler serve --demo
+  action-scheduler schedule once '+2 hours' send_invoice --args '[42]' --group billing
+  action-scheduler schedule cron '0 3 * * *' backup --tz Europe/Berlin
+  action-scheduler action list --status pending,failed
+  action-scheduler status
+
+Exit codes: 0 done, 1 it failed, 2 the input was wrong and nothing was stored.";
+
+/// A durable, traceable scheduler for hooks
+#[derive(Debug, Parser)]
+#[command(
+    name = "action-scheduler",
+    version,
+    after_help = EXAMPLES,
+    disable_help_subcommand = true,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// The store, such as sqlite:shop.db [default: sqlite:action-scheduler.db]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "ACTION_SCHEDULER_STORE",
+        hide_env_values = true,
+        help_heading = "Global options"
+    )]
+    pub store: Option<String>,
+
+    /// The config file [default: ./action-scheduler.toml or else /etc/action-scheduler/action-scheduler.toml]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "ACTION_SCHEDULER_CONFIG",
+        hide_env_values = true,
+        help_heading = "Global options"
+    )]
+    pub config: Option<PathBuf>,
+
+    /// The time zone dates are read and shown in [default: UTC]
+    #[arg(
+        long,
+        global = true,
+        value_name = "ZONE",
+        env = "ACTION_SCHEDULER_TIME_ZONE",
+        hide_env_values = true,
+        value_parser = input::time_zone,
+        help_heading = "Global options"
+    )]
+    pub time_zone: Option<TimeZone>,
+
+    /// When to use colours: auto, always or never
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        value_enum,
+        default_value_t,
+        hide_possible_values = true,
+        env = "ACTION_SCHEDULER_COLOR",
+        hide_env_values = true,
+        help_heading = "Global options"
+    )]
+    pub color: Color,
+
+    /// More log lines on stderr; twice for still more
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Global options")]
+    pub verbose: u8,
+
+    /// Only errors, and what was asked for
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Global options")]
+    pub quiet: bool,
+
+    /// How log lines are written: text or json
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t,
+        hide_possible_values = true,
+        env = "ACTION_SCHEDULER_LOG_FORMAT",
+        hide_env_values = true,
+        help_heading = "Global options"
+    )]
+    pub log_format: LogFormat,
+}
+
+impl Cli {
+    /// Which log lines are written: a daemon tells what it does, other commands only what is wrong.
+    pub fn log_level(&self) -> LevelFilter {
+        let usual = if matches!(self.command, Command::Serve(_)) { 3 } else { 2 };
+        match usual + self.global.verbose {
+            _ if self.global.quiet => LevelFilter::ERROR,
+            2 => LevelFilter::WARN,
+            3 => LevelFilter::INFO,
+            4 => LevelFilter::DEBUG,
+            _ => LevelFilter::TRACE,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_tree_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

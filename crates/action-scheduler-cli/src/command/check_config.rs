@@ -1,0 +1,182 @@
+//! `check-config`: whether the config file is right, and what is in effect.
+
+use std::path::PathBuf;
+
+use action_scheduler::runner::Until;
+use anyhow::{Result, bail};
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::app::{App, Origin};
+use crate::config::{self, Config};
+use crate::failure::BadInput;
+use crate::output::{self, Cell, Records};
+use crate::runner::{self, RunnerOptions};
+
+const EXAMPLES: &str = "\
+Examples:
+  action-scheduler check-config
+  action-scheduler check-config shop.toml --json
+
+Everything is read as `serve` reads it: cron expressions, time zones, commands, URLs, secrets. The
+options of `serve` can be given too, to see what they come to. Exit code 2 when something is wrong;
+every problem is told with its line.";
+
+/// Which file.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Options {
+    /// The config file [default: as for every command]
+    #[arg(conflicts_with = "config")]
+    file: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten, next_help_heading = "Options of serve")]
+    runner: RunnerOptions,
+}
+
+/// A setting: its key, its value, and where that came from.
+type Setting = (String, String, Origin);
+
+/// Checks the file.
+pub fn run(app: &App, options: &Options) -> Result<()> {
+    let named = options.file.as_deref().or(app.config_file());
+    let config = Config::load(named, app.zone_option())?;
+    let url = app.store_url(&config);
+    if !url.starts_with("sqlite:") {
+        bail!(BadInput(format!("store URL {url:?}: expected sqlite:FILE, such as sqlite:shop.db")));
+    }
+    config.bind()?;
+    let settings = settings(app, &config, &options.runner);
+    match options.json {
+        true => output::print(&output::json(&as_json(&config, &settings))?),
+        false => print(app, &config, &settings),
+    }
+}
+
+fn settings(app: &App, config: &Config, options: &RunnerOptions) -> Vec<Setting> {
+    let mut settings: Vec<Setting> = Vec::new();
+    let zone = app.zone(config);
+    let top = [
+        ("store", app.store_url(config)),
+        ("time_zone", zone.iana_name().unwrap_or("UTC").to_owned()),
+    ];
+    for (key, value) in top {
+        settings.push((key.to_owned(), value, app.origin(config, key, key)));
+    }
+    let runner = options.resolve(config, Until::Stopped);
+    for (key, value, origin) in runner::rows(app, config, &runner) {
+        settings.push((format!("runner.{key}"), value, origin));
+    }
+    for (key, value) in config::policy_rows(&config.policy) {
+        let path = format!("policy.{key}");
+        let origin = from_file(config, &path);
+        settings.push((path, value, origin));
+    }
+    for (pattern, change) in &config.hooks {
+        for (key, value) in config::changed_rows(change) {
+            let bare = pattern.as_str();
+            let is_bare = bare.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+            let section = if is_bare { format!("hooks.{bare}") } else { format!("hooks.{bare:?}") };
+            let path = format!("{section}.{key}");
+            // What a table does not say is taken from [policy].
+            let origin = match config.line(&path) {
+                Some(_) => from_file(config, &path),
+                None => from_file(config, &format!("policy.{key}")),
+            };
+            settings.push((path, value, origin));
+        }
+    }
+    settings
+}
+
+fn from_file(config: &Config, path: &str) -> Origin {
+    match (config.line(path), &config.file) {
+        (Some(line), Some(file)) => Origin::File(file.clone(), line),
+        _ => Origin::Default,
+    }
+}
+
+fn print(app: &App, config: &Config, settings: &[Setting]) -> Result<()> {
+    let rows = settings.iter().map(|(key, value, origin)| {
+        vec![Cell::plain(key), Cell::plain(value), Cell::plain(origin.to_string())]
+    });
+    let mut parts = vec![match &config.file {
+        Some(file) => format!("{} is right", file.display()),
+        None => "there is no config file; these are the defaults".to_owned(),
+    }];
+    let settings = Records { fields: vec!["setting", "value", "from"], rows: rows.collect() };
+    parts.push(settings.table(&app.terminal));
+    if !config.handlers.is_empty() {
+        let rows = config.handlers.iter().map(|handler| {
+            vec![
+                Cell::plain(handler.pattern.as_str()),
+                Cell::plain(handler.priority),
+                Cell::plain(handler.call.to_string()),
+                Cell::plain(format!("line {}", handler.line)),
+            ]
+        });
+        let handlers =
+            Records { fields: vec!["handler", "priority", "calls", "from"], rows: rows.collect() };
+        parts.push(handlers.table(&app.terminal));
+    }
+    if !config.schedules.is_empty() {
+        let rows = config.schedules.iter().map(|declared| {
+            vec![
+                Cell::plain(&declared.name),
+                Cell::plain(&declared.action.hook),
+                Cell::plain(&declared.action.args),
+                Cell::plain(&declared.action.group),
+                Cell::plain(&declared.action.schedule),
+            ]
+        });
+        let schedules = Records {
+            fields: vec!["schedule", "hook", "args", "group", "runs"],
+            rows: rows.collect(),
+        };
+        parts.push(schedules.table(&app.terminal));
+    }
+    output::print(&parts.join("\n\n"))
+}
+
+fn as_json(config: &Config, settings: &[Setting]) -> Value {
+    let settings: serde_json::Map<String, Value> = settings
+        .iter()
+        .map(|(key, value, origin)| {
+            (key.clone(), json!({ "value": value, "from": origin.to_string() }))
+        })
+        .collect();
+    let handlers: Vec<Value> = config
+        .handlers
+        .iter()
+        .map(|handler| {
+            json!({
+                "hook": handler.pattern.as_str(),
+                "priority": handler.priority,
+                "calls": handler.call.to_string(),
+                "line": handler.line,
+            })
+        })
+        .collect();
+    let schedules: Vec<Value> = config
+        .schedules
+        .iter()
+        .map(|declared| {
+            json!({
+                "name": declared.name,
+                "hook": declared.action.hook,
+                "args": declared.action.args,
+                "group": declared.action.group,
+                "priority": declared.action.priority,
+                "schedule": declared.action.schedule,
+            })
+        })
+        .collect();
+    json!({
+        "file": config.file.as_ref().map(|file| file.display().to_string()),
+        "settings": settings,
+        "handlers": handlers,
+        "schedules": schedules,
+    })
+}

@@ -1,0 +1,144 @@
+//! `run`: drain what is due, then exit.
+
+use std::sync::Arc;
+
+use action_scheduler::runner::{RunReport, StopReason, Until};
+use action_scheduler::store::ClaimFilter;
+use action_scheduler::{Group, Query, Runner, RunnerConfig, Scheduler, Shutdown};
+use anyhow::Result;
+use clap::Args;
+
+use crate::app::App;
+use crate::command::serve::{ensure_schedules, stop_on_signals};
+use crate::failure::{FAILED, Told};
+use crate::observe::{LogLines, Progress};
+use crate::output;
+use crate::runner::RunnerOptions;
+use crate::terminal::{progress, with_total};
+
+const EXAMPLES: &str = "\
+Examples:
+  action-scheduler run
+  action-scheduler run --batches 10 --batch-size 100 --group billing
+  action-scheduler run --time-limit 50s --json     (each minute, from cron)
+
+The schedules of the config file are made sure of first, as `serve` does. Actions that fail are
+counted, and logged; the exit code is 0 nevertheless, unless --fail-on-failure is given.";
+
+/// What to run, and how.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Options {
+    #[command(flatten)]
+    runner: RunnerOptions,
+
+    /// How many batches at most; 0 is until nothing is due
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    batches: u32,
+
+    /// However many claims are open
+    #[arg(long, conflicts_with = "concurrent_batches")]
+    force: bool,
+
+    /// Exit with 1 when an action failed
+    #[arg(long)]
+    fail_on_failure: bool,
+
+    /// Print the summary as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs what is due.
+pub async fn run(app: &App, options: Options) -> Result<()> {
+    let config = app.config()?;
+    let until = Until::Drained { batches: (options.batches > 0).then_some(options.batches) };
+    let mut runner = options.runner.resolve(&config, until);
+    if options.force {
+        runner.concurrent_batches = None;
+    }
+    let handlers = config.bind()?;
+    let url = app.store_url(&config);
+    let bar = progress(None);
+    let scheduler = app
+        .builder(&url, &config, "run")
+        .await?
+        .handlers(handlers)
+        .observer(Arc::new(LogLines::default()))
+        .observer(Arc::new(Progress(bar.clone())))
+        .build();
+    ensure_schedules(&scheduler, &config).await?;
+    with_total(&bar, due(&scheduler, &runner).await?);
+    let report = drain(scheduler, runner).await;
+    bar.finish_and_clear();
+    let report = report?;
+
+    output::print(&match options.json {
+        true => output::json(&report)?,
+        false => summary(&report),
+    })?;
+    if options.fail_on_failure && report.failed > 0 {
+        return Err(Told(FAILED).into());
+    }
+    Ok(())
+}
+
+async fn drain(scheduler: Scheduler, config: RunnerConfig) -> Result<RunReport> {
+    let shutdown = Shutdown::new();
+    let signals = stop_on_signals(shutdown.clone())?;
+    let report = Runner::new(scheduler, config).run(shutdown).await;
+    signals.abort();
+    Ok(report?)
+}
+
+/// How many actions are due that the runner takes. A guess where others take from the queue too.
+async fn due(scheduler: &Scheduler, config: &RunnerConfig) -> Result<u64> {
+    let ClaimFilter { hooks, group, exclude_groups } = &config.filter;
+    let excluded: &[Group] = if group.is_some() { &[] } else { exclude_groups };
+    let now = scheduler.now();
+    let each_hook = match hooks.is_empty() {
+        true => vec![None],
+        false => hooks.iter().cloned().map(Some).collect(),
+    };
+    let mut due = 0_u64;
+    for hook in each_hook {
+        let mut query = Query::new().past_due(now);
+        (query.hook, query.group) = (hook, group.clone());
+        due += scheduler.count(query.clone()).await?;
+        for group in excluded {
+            due = due.saturating_sub(scheduler.count(query.clone().group(group.clone())).await?);
+        }
+    }
+    Ok(due)
+}
+
+/// What was done, in a sentence.
+fn summary(report: &RunReport) -> String {
+    let mut text =
+        format!("{} complete, {} failed", output::thousands(report.complete), report.failed);
+    let more = [
+        (report.retried, "to be retried"),
+        (report.ignored, "ignored"),
+        (report.released, "given back"),
+    ];
+    for (number, what) in more {
+        if number > 0 {
+            text.push_str(&format!(", {} {what}", output::thousands(number)));
+        }
+    }
+    let batches = match report.batches {
+        1 => "1 batch".to_owned(),
+        number => format!("{} batches", output::thousands(number)),
+    };
+    let why = match report.stopped {
+        StopReason::Drained => "",
+        StopReason::Told => "; stopped by a signal",
+        StopReason::TimeLimit => "; stopped: its time was up",
+        StopReason::MemoryLimit => "; stopped: it used too much memory",
+        StopReason::AtCapacity => {
+            "; stopped: as many claims are open in other runners as may be (--force runs \
+             nevertheless)"
+        }
+    };
+    format!("{text}, in {batches}{why}")
+}

@@ -1,0 +1,192 @@
+//! `serve`: run actions as they fall due, until stopped.
+
+use std::sync::Arc;
+
+use action_scheduler::runner::{RunReport, Until};
+use action_scheduler::scheduler::Ensured;
+use action_scheduler::{Runner, RunnerConfig, Scheduler, Shutdown};
+use anyhow::{Context, Result};
+use clap::Args;
+use tokio::task::JoinHandle;
+
+use crate::app::App;
+use crate::config::Config;
+use crate::demo::Demo;
+use crate::observe::LogLines;
+use crate::output::note;
+use crate::output::safe::safe;
+use crate::runner::{self, RunnerOptions};
+
+const EXAMPLES: &str = "\
+Examples:
+  action-scheduler serve --demo
+  action-scheduler serve --store sqlite:shop.db --config shop.toml
+  action-scheduler serve --workers 1 --hooks send_invoice,send_reminder
+
+SIGINT (Ctrl-C) or SIGTERM stops it: nothing more is started, and running actions have --grace to
+finish. A second signal stops it at once.";
+
+/// How to serve.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Options {
+    #[command(flatten)]
+    runner: RunnerOptions,
+
+    /// Show what it can do: a config and actions of every kind, in a database of its own (or the
+    /// one of --store)
+    #[arg(long, conflicts_with = "config")]
+    demo: bool,
+}
+
+/// Runs until stopped.
+pub async fn run(app: &App, options: Options) -> Result<()> {
+    let demo = if options.demo { Some(Demo::new(app)?) } else { None };
+    let (config, url) = match &demo {
+        Some(demo) => (demo.config.clone(), demo.url.clone()),
+        None => {
+            let config = app.config()?;
+            let url = app.store_url(&config);
+            (config, url)
+        }
+    };
+    let settings = options.runner.resolve(&config, Until::Stopped);
+    let handlers = config.bind()?;
+    let scheduler = app
+        .builder(&url, &config, "serve")
+        .await?
+        .handlers(handlers)
+        .observer(Arc::new(LogLines::default()))
+        .build();
+    banner(app, &config, &url, &settings);
+    ensure_schedules(&scheduler, &config).await?;
+    if let Some(demo) = &demo {
+        demo.fill(&scheduler).await?;
+        note(demo.what_to_look_at());
+    }
+
+    let shutdown = Shutdown::new();
+    let signals = stop_on_signals(shutdown.clone())?;
+    let report = Runner::new(scheduler, settings).run(shutdown).await;
+    signals.abort();
+    tell(&report?);
+    Ok(())
+}
+
+/// Makes sure that the schedules of a config are there.
+pub async fn ensure_schedules(scheduler: &Scheduler, config: &Config) -> Result<()> {
+    for declared in &config.schedules {
+        let name = safe(&declared.name);
+        let ensured = scheduler
+            .ensure(&declared.key(), declared.action.clone())
+            .await
+            .with_context(|| format!("making sure of the schedule {name:?}"))?;
+        match ensured {
+            Ensured::Unchanged => tracing::debug!(%name, "schedule is there"),
+            Ensured::Created(action) => tracing::info!(%name, %action, "schedule created"),
+            Ensured::Replaced(action) => tracing::info!(%name, %action, "schedule replaced"),
+        }
+    }
+    Ok(())
+}
+
+/// Stops at the first SIGINT or SIGTERM in good order, at the second at once.
+pub fn stop_on_signals(shutdown: Shutdown) -> Result<JoinHandle<()>> {
+    let mut signals = Signals::new()?;
+    Ok(tokio::spawn(async move {
+        signals.next().await;
+        tracing::info!("stopping; running actions may finish; a second signal stops at once");
+        shutdown.stop();
+        signals.next().await;
+        tracing::warn!("stopping at once");
+        shutdown.stop_at_once();
+    }))
+}
+
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+fn banner(app: &App, config: &Config, url: &str, settings: &RunnerConfig) {
+    let mut lines = vec![format!("Action Scheduler {}", env!("CARGO_PKG_VERSION"))];
+    let file = match &config.file {
+        Some(file) => file.display().to_string(),
+        None => "none".to_owned(),
+    };
+    lines.push(format!("  store      {}", safe(url)));
+    lines.push(format!("  config     {}", safe(&file)));
+    let settings: Vec<String> = runner::rows(app, config, settings)
+        .into_iter()
+        .filter(|(_, value, _)| value != "none" && value != "all")
+        .map(|(key, value, _)| format!("{key} {value}"))
+        .collect();
+    lines.push(format!("  runner     {}", settings.join(", ")));
+    for handler in &config.handlers {
+        let pattern = safe(handler.pattern.as_str()).into_owned();
+        lines.push(format!("  handler    {pattern}: {}", safe(&handler.call.to_string())));
+    }
+    if config.handlers.is_empty() {
+        lines.push(
+            "  handler    none: every action will fail; see [[handler]] in the manual".into(),
+        );
+    }
+    for declared in &config.schedules {
+        let (name, hook) = (safe(&declared.name), safe(declared.action.hook.as_str()));
+        lines.push(format!("  schedule   {name}: {hook}, {}", declared.action.schedule));
+    }
+    for (pattern, change) in &config.hooks {
+        let policy = crate::config::changed_rows(change);
+        let policy: Vec<String> =
+            policy.into_iter().map(|(key, value)| format!("{key} {value}")).collect();
+        lines.push(format!("  policy     {}: {}", safe(pattern.as_str()), policy.join(", ")));
+    }
+    if tracing::enabled!(tracing::Level::INFO) && !app.logs_json() {
+        note(lines.join("\n"));
+    }
+}
+
+fn tell(report: &RunReport) {
+    tracing::info!(
+        complete = report.complete,
+        failed = report.failed,
+        retried = report.retried,
+        released = report.released,
+        "stopped"
+    );
+}

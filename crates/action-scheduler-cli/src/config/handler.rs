@@ -1,0 +1,295 @@
+//! `[[handler]]`: what hooks are bound to.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use action_scheduler::handler::{
+    Command, CommandConfig, InheritEnv, PrivateAddresses, Webhook, WebhookConfig, signature,
+};
+use action_scheduler::policy::HookPattern;
+use action_scheduler::{Handler, Priority};
+
+use super::read::{Item, Section};
+use crate::input;
+
+/// What the hooks of a pattern are bound to.
+#[derive(Debug, Clone)]
+pub struct HandlerConfig {
+    /// The hooks.
+    pub pattern: HookPattern,
+    /// Its place among the handlers of one hook.
+    pub priority: Priority,
+    /// What is called.
+    pub call: Call,
+    /// The line of the config file it begins at.
+    pub line: usize,
+}
+
+/// What a handler calls.
+#[derive(Debug, Clone)]
+pub enum Call {
+    /// A program.
+    Command(CommandSection),
+    /// A URL.
+    Webhook(WebhookSection),
+}
+
+impl Call {
+    /// The handler, ready to be called; else what is wrong.
+    pub fn bind(&self) -> Result<Arc<dyn Handler>, String> {
+        match self {
+            Call::Command(command) => command.bind(),
+            Call::Webhook(webhook) => webhook.bind(),
+        }
+    }
+}
+
+/// The program, or the URL without its query. No secrets.
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Call::Command(command) => {
+                write!(f, "command {}", command.argv.first().map_or("", String::as_str))
+            }
+            Call::Webhook(webhook) => {
+                write!(f, "webhook {}", webhook.url.split(['?', '#']).next().unwrap_or_default())
+            }
+        }
+    }
+}
+
+impl CommandSection {
+    fn bind(&self) -> Result<Arc<dyn Handler>, String> {
+        let mut config = CommandConfig::new(&self.argv);
+        config.working_dir = Some(self.working_dir.clone());
+        config.env.clone_from(&self.env);
+        config.inherit_env = self.inherit_env;
+        config.retry_exit_codes.clone_from(&self.retry_exit_codes);
+        set(&mut config.output_limit, &self.output_limit);
+        set(&mut config.ok_exit_codes, &self.ok_exit_codes);
+        set(&mut config.grace, &self.grace);
+        Ok(Arc::new(Command::new(config).map_err(|error| error.to_string())?))
+    }
+}
+
+impl WebhookSection {
+    fn bind(&self) -> Result<Arc<dyn Handler>, String> {
+        let mut config = WebhookConfig::new(&self.url);
+        for secret in &self.secrets {
+            config.secrets.push(secret.read()?);
+        }
+        config.headers.clone_from(&self.headers);
+        if self.allow_private {
+            config.private_addresses = PrivateAddresses::Allow;
+        }
+        set(&mut config.timeout, &self.timeout);
+        set(&mut config.connect_timeout, &self.connect_timeout);
+        set(&mut config.output_limit, &self.output_limit);
+        Ok(Arc::new(Webhook::new(config).map_err(|error| error.to_string())?))
+    }
+}
+
+impl Secret {
+    /// The secret itself. A message never holds it.
+    fn read(&self) -> Result<signature::Secret, String> {
+        let (text, place) = match self {
+            Secret::Env(name) => {
+                let text = std::env::var(name).map_err(|_| {
+                    format!("`secret_env`: the environment variable {name:?} is not set")
+                })?;
+                (text, format!("the environment variable {name:?}"))
+            }
+            Secret::File(file) => {
+                let place = format!("the file {:?}", file.display());
+                let text = std::fs::read_to_string(file)
+                    .map_err(|error| format!("`secret_file`: {place} cannot be read: {error}"))?;
+                (text, place)
+            }
+        };
+        text.trim().parse().map_err(|error| format!("the secret in {place}: {error}"))
+    }
+}
+
+fn set<T: Clone>(target: &mut T, value: &Option<T>) {
+    if let Some(value) = value {
+        target.clone_from(value);
+    }
+}
+
+/// A program to be run.
+#[derive(Clone)]
+pub struct CommandSection {
+    /// The program and its arguments.
+    pub argv: Vec<String>,
+    /// Where it runs.
+    pub working_dir: PathBuf,
+    /// Variables it has beside the inherited ones.
+    pub env: Vec<(String, String)>,
+    /// Which variables of this process it sees.
+    pub inherit_env: InheritEnv,
+    /// How much of its output is kept, in bytes.
+    pub output_limit: Option<usize>,
+    /// The exit codes that mean success.
+    pub ok_exit_codes: Option<Vec<i32>>,
+    /// The exit codes that are worth another attempt.
+    pub retry_exit_codes: Option<Vec<i32>>,
+    /// How long it has between SIGTERM and SIGKILL.
+    pub grace: Option<Duration>,
+}
+
+/// A URL to be called.
+#[derive(Clone)]
+pub struct WebhookSection {
+    /// The URL.
+    pub url: String,
+    /// Where the signing secrets come from.
+    pub secrets: Vec<Secret>,
+    /// Headers that are sent with each request.
+    pub headers: Vec<(String, String)>,
+    /// How long an answer may take.
+    pub timeout: Option<Duration>,
+    /// How long connecting may take.
+    pub connect_timeout: Option<Duration>,
+    /// How much of the answer is kept, in bytes.
+    pub output_limit: Option<usize>,
+    /// Whether private addresses may be called.
+    pub allow_private: bool,
+}
+
+/// Where a secret comes from. It is never in the config file itself.
+#[derive(Debug, Clone)]
+pub enum Secret {
+    /// An environment variable.
+    Env(String),
+    /// A file.
+    File(PathBuf),
+}
+
+/// Arguments and the values of variables may be secrets: they are left out.
+impl fmt::Debug for CommandSection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CommandSection")
+            .field("program", &self.argv.first())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The URL and the headers may hold secrets: they are left out.
+impl fmt::Debug for WebhookSection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebhookSection").field("secrets", &self.secrets).finish_non_exhaustive()
+    }
+}
+
+/// Reads one table.
+pub fn read(mut section: Section<'_, '_>, folder: &Path) -> Option<HandlerConfig> {
+    let line = section.line();
+    let hook = section.item("hook");
+    if hook.is_none() {
+        section.refuse("the key `hook` is missing");
+    }
+    let pattern = hook.and_then(|item| item.checked(item.text()?.parse::<HookPattern>()));
+    let priority = section.item("priority").and_then(|item| item.number(0..=255));
+    let call = match (section.has("command"), section.has("webhook")) {
+        (true, false) => command(&mut section, folder).map(Call::Command),
+        (false, true) => webhook(&mut section, folder).map(Call::Webhook),
+        (both, _) => {
+            // Both are read, so that neither's keys are called unknown.
+            let _ = (command(&mut section, folder), webhook(&mut section, folder));
+            section.refuse(match both {
+                true => "it has both `command` and `webhook`; expected one of them",
+                false => "expected either `command` or `webhook`",
+            });
+            None
+        }
+    };
+    section.close();
+    let priority = priority.and_then(|priority| u8::try_from(priority).ok());
+    Some(HandlerConfig {
+        pattern: pattern?,
+        priority: priority.map_or_else(Priority::default, Priority),
+        call: call?,
+        line,
+    })
+}
+
+fn command(section: &mut Section<'_, '_>, folder: &Path) -> Option<CommandSection> {
+    let argv = section.item("command").and_then(|item| {
+        let argv = item.program()?;
+        match argv.first().is_none_or(String::is_empty) {
+            true => item.expected("a program and its arguments, such as [\"pg_dump\", \"shop\"]"),
+            false => Some(argv),
+        }
+    });
+    let working_dir = section.item("working_dir").and_then(|item| item.text());
+    let env = pairs(section, "env");
+    let inherit_env = section.item("inherit_env").and_then(|item| match item.text()? {
+        "minimal" => Some(InheritEnv::Minimal),
+        "all" => Some(InheritEnv::All),
+        _ => item.expected("\"minimal\" or \"all\""),
+    });
+    let output_limit = output_limit(section);
+    let ok_exit_codes = section.item("ok_exit_codes").map(|item| exit_codes(&item));
+    let retry_exit_codes = section.item("retry_exit_codes").map(|item| exit_codes(&item));
+    let grace = section.duration("grace");
+    Some(CommandSection {
+        argv: argv?,
+        working_dir: folder.join(working_dir.unwrap_or_default()),
+        env,
+        inherit_env: inherit_env.unwrap_or_default(),
+        output_limit,
+        ok_exit_codes,
+        retry_exit_codes,
+        grace,
+    })
+}
+
+fn webhook(section: &mut Section<'_, '_>, folder: &Path) -> Option<WebhookSection> {
+    let url = section.item("webhook").and_then(|item| item.text());
+    let secret_env = section.item("secret_env").and_then(|item| item.text_or_texts());
+    let secret_file = section.item("secret_file").and_then(|item| item.text_or_texts());
+    let headers = pairs(section, "headers");
+    let timeout = section.duration("timeout");
+    let connect_timeout = section.duration("connect_timeout");
+    let output_limit = output_limit(section);
+    let allow_private = section.bool("allow_private").unwrap_or_default();
+    let from_env = secret_env.unwrap_or_default().into_iter().map(Secret::Env);
+    let from_file = secret_file.unwrap_or_default().into_iter();
+    let from_file = from_file.map(|file| Secret::File(folder.join(file)));
+    Some(WebhookSection {
+        url: url?.to_owned(),
+        secrets: from_env.chain(from_file).collect(),
+        headers,
+        timeout,
+        connect_timeout,
+        output_limit,
+        allow_private,
+    })
+}
+
+/// A number of bytes; 0 keeps nothing.
+fn output_limit(section: &mut Section<'_, '_>) -> Option<usize> {
+    let item = section.item("output_limit")?;
+    match item.text_or_number()?.as_str() {
+        "0" => Some(0),
+        text => item.checked(usize::try_from(item.checked(input::bytes(text))?)),
+    }
+}
+
+/// A table of texts.
+fn pairs(section: &mut Section<'_, '_>, key: &'static str) -> Vec<(String, String)> {
+    let Some(mut table) = section.section(key) else { return Vec::new() };
+    let pairs = table.items().into_iter().filter_map(|(name, item)| {
+        // The value may be a secret: the message must not quote it.
+        let value = item.text_or_number_unquoted()?;
+        Some((name, value))
+    });
+    pairs.collect()
+}
+
+fn exit_codes(item: &Item<'_, '_>) -> Vec<i32> {
+    let numbers = item.numbers(0..=255).unwrap_or_default();
+    numbers.into_iter().filter_map(|code| i32::try_from(code).ok()).collect()
+}

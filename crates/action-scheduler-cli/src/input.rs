@@ -1,0 +1,203 @@
+//! Values that people give as arguments or in the config file, read into the library's types.
+
+use std::io::Read;
+use std::time::Duration;
+
+use action_scheduler::runner::BatchSize;
+use action_scheduler::schedule::Missed;
+use action_scheduler::schedule::cron::{Cron, CronError, Dialect};
+use action_scheduler::time::{DateTextError, parse_duration};
+use action_scheduler::{Args, Invalid, Unique};
+use anyhow::{Context, Result};
+use jiff::tz::TimeZone;
+
+/// A length of time: `90s`, `1h30m`.
+pub fn duration(text: &str) -> Result<Duration, DateTextError> {
+    parse_duration(text)
+}
+
+/// A length of time longer than nothing.
+pub fn positive_duration(text: &str) -> Result<Duration, anyhow::Error> {
+    match parse_duration(text)? {
+        Duration::ZERO => {
+            Err(Invalid::new("length of time", text, "expected more than nothing").into())
+        }
+        duration => Ok(duration),
+    }
+}
+
+/// A time zone by its IANA name.
+pub fn time_zone(name: &str) -> Result<TimeZone, Invalid> {
+    match TimeZone::get(name) {
+        Ok(zone) if zone.iana_name().is_some() => Ok(zone),
+        _ => {
+            let known: Vec<String> =
+                jiff::tz::db().available().map(|name| name.to_string()).collect();
+            let meant = did_you_mean(name, known.iter().map(String::as_str));
+            let expected =
+                format!("expected the name of a time zone, such as Europe/Berlin or UTC{meant}");
+            Err(Invalid::new("time zone", name, expected))
+        }
+    }
+}
+
+/// `; did you mean "…"?` when one of the known names is near.
+pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let lower = name.to_lowercase();
+    known
+        .into_iter()
+        .map(|known| (strsim::damerau_levenshtein(&lower, &known.to_lowercase()), known))
+        .min_by_key(|(distance, _)| *distance)
+        .filter(|(distance, known)| *distance <= (known.len() / 3).max(1))
+        .map(|(_, known)| format!("; did you mean {known:?}?"))
+        .unwrap_or_default()
+}
+
+/// `auto` or a number of actions.
+pub fn batch_size(text: &str) -> Result<BatchSize, Invalid> {
+    if text == "auto" {
+        return Ok(BatchSize::Auto);
+    }
+    let number = text.parse().ok().filter(|number| (1..=1_000_000).contains(number));
+    number.map(BatchSize::Fixed).ok_or_else(|| {
+        Invalid::new("batch size", text, "expected auto or a whole number from 1 to 1000000")
+    })
+}
+
+/// A number of claims, or `unlimited`.
+pub fn concurrent_batches(text: &str) -> Result<Limit, Invalid> {
+    if text == "unlimited" {
+        return Ok(Limit(None));
+    }
+    let number = text.parse().ok().filter(|number| *number >= 1);
+    number.map(|number| Limit(Some(number))).ok_or_else(|| {
+        Invalid::new("concurrent batches", text, "expected unlimited or a whole number from 1")
+    })
+}
+
+/// A number, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit(pub Option<u32>);
+
+/// How many actions are executed at once.
+pub fn workers(text: &str) -> Result<usize, Invalid> {
+    let number = text.parse().ok().filter(|number| (1..=10_000).contains(number));
+    number.ok_or_else(|| Invalid::new("workers", text, "expected a whole number from 1 to 10000"))
+}
+
+/// A number of bytes: `268435456`, `256M`, `1.5 GiB`.
+pub fn bytes(text: &str) -> Result<u64, Invalid> {
+    let refuse = || Invalid::new("memory size", text, "expected a size such as 256M or 1.5G");
+    let trimmed = text.trim();
+    let end = trimmed.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(trimmed.len());
+    let (number, unit) = trimmed.split_at(end);
+    let number: f64 = number.parse().map_err(|_| refuse())?;
+    let factor = match unit.trim().to_ascii_lowercase().trim_end_matches("ib").trim_end_matches('b')
+    {
+        "" => 1.0,
+        "k" => 1024.0,
+        "m" => 1024.0 * 1024.0,
+        "g" => 1024.0 * 1024.0 * 1024.0,
+        _ => return Err(refuse()),
+    };
+    let bytes = number * factor;
+    if bytes < 1.0 || bytes > 1e15 {
+        return Err(refuse());
+    }
+    // In range by the line above.
+    Ok(bytes as u64)
+}
+
+/// `skip`, `catch_up` or `catch_up:N`.
+pub fn missed(text: &str) -> Result<Missed, Invalid> {
+    const DEFAULT_CAP: u32 = 10;
+    let refuse = || {
+        let expected =
+            "expected skip, catch_up (the latest 10 at most) or catch_up:N with N from 1";
+        Invalid::new("missed", text, expected)
+    };
+    match text.split_once(':') {
+        None if text == "skip" => Ok(Missed::Skip),
+        None if text == "catch_up" || text == "catch-up" => {
+            Ok(Missed::CatchUp { cap: DEFAULT_CAP })
+        }
+        Some(("catch_up" | "catch-up", cap)) => {
+            let cap = cap.parse().ok().filter(|cap| *cap >= 1).ok_or_else(refuse)?;
+            Ok(Missed::CatchUp { cap })
+        }
+        _ => Err(refuse()),
+    }
+}
+
+/// `args`, `hook` or `key=K`.
+pub fn unique(text: &str) -> Result<Unique, Invalid> {
+    match text.split_once('=') {
+        None if text == "args" => Ok(Unique::Args),
+        None if text == "hook" => Ok(Unique::Hook),
+        Some(("key", key)) if !key.is_empty() => Ok(Unique::Key(key.to_owned())),
+        _ => Err(Invalid::new("unique", text, "expected args, hook or key=TEXT")),
+    }
+}
+
+/// The args of an action: JSON, `@FILE` or `-` for stdin.
+pub fn args(text: &str) -> Result<Args> {
+    if text == "-" {
+        let mut json = String::new();
+        std::io::stdin().read_to_string(&mut json).context("reading args from stdin")?;
+        return Ok(json.trim().parse()?);
+    }
+    if let Some(file) = text.strip_prefix('@') {
+        let json = std::fs::read_to_string(file).map_err(|error| {
+            Invalid::new("args", text, format_args!("the file {file:?} cannot be read: {error}"))
+        })?;
+        return Ok(json.trim().parse()?);
+    }
+    Ok(text.parse()?)
+}
+
+/// A cron expression. Its zone is the one asked for, else that of its own `CRON_TZ=` prefix, else `default`.
+pub fn cron(
+    text: &str,
+    dialect: Dialect,
+    zone: Option<TimeZone>,
+    default: &TimeZone,
+) -> Result<Cron, CronError> {
+    let names_its_zone = ["CRON_TZ=", "TZ="].iter().any(|name| text.trim_start().starts_with(name));
+    let zone = zone.or_else(|| (!names_its_zone).then(|| default.clone()));
+    Cron::parse(text, dialect, zone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_with_their_units() {
+        assert_eq!(bytes("1048576").unwrap(), 1 << 20);
+        assert_eq!(bytes("256M").unwrap(), 256 << 20);
+        assert_eq!(bytes("1.5 GiB").unwrap(), 3 << 29);
+        assert_eq!(bytes("64kb").unwrap(), 64 << 10);
+        for text in ["", "M", "-1", "12X", "0", "1e99G", "1.2.3"] {
+            assert!(bytes(text).unwrap_err().to_string().contains("256M"), "{text}");
+        }
+    }
+
+    #[test]
+    fn choices_are_read_as_they_are_documented() {
+        assert_eq!(missed("catch_up:3").unwrap(), Missed::CatchUp { cap: 3 });
+        assert_eq!(missed("skip").unwrap(), Missed::Skip);
+        assert!(missed("catch_up:0").is_err() && missed("never").is_err());
+        assert_eq!(unique("key=a=b").unwrap(), Unique::Key("a=b".into()));
+        assert!(unique("key=").is_err() && unique("all").is_err());
+        assert_eq!(batch_size("auto").unwrap(), BatchSize::Auto);
+        assert!(batch_size("0").is_err() && workers("0").is_err());
+        assert_eq!(concurrent_batches("unlimited").unwrap(), Limit(None));
+    }
+
+    #[test]
+    fn a_near_time_zone_is_suggested() {
+        let error = time_zone("Europe/Berlim").unwrap_err().to_string();
+        assert!(error.contains("did you mean \"Europe/Berlin\"?"), "{error}");
+        assert!(!time_zone("Nowhere/At/All/Far").unwrap_err().to_string().contains("did you"));
+    }
+}

@@ -1,0 +1,170 @@
+//! The terminal: whether there is one, its colours, its width, and progress bars beside log lines.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::LazyLock;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// When colours are used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+impl Color {
+    /// Whether to use colours on a stream.
+    fn on(self, is_terminal: bool) -> bool {
+        match self {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => {
+                let asked_not_to = std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty());
+                let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+                is_terminal && !asked_not_to && !dumb
+            }
+        }
+    }
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people
+    #[default]
+    Text,
+    /// An object per line
+    Json,
+}
+
+/// What stdout is.
+#[derive(Debug, Clone, Copy)]
+pub struct Terminal {
+    /// Whether stdout is a terminal.
+    pub is_terminal: bool,
+    /// Whether to use colours on stdout.
+    pub colors: bool,
+    /// Whether to use colours on stderr.
+    pub error_colors: bool,
+}
+
+impl Terminal {
+    /// Looks at stdout and stderr.
+    pub fn detect(color: Color) -> Self {
+        let is_terminal = io::stdout().is_terminal();
+        Self {
+            is_terminal,
+            colors: color.on(is_terminal),
+            error_colors: color.on(io::stderr().is_terminal()),
+        }
+    }
+
+    /// How many characters a line holds; `None` where that does not matter.
+    pub fn width(&self) -> Option<u16> {
+        let size = || crossterm::terminal::size().ok().map(|(width, _)| width);
+        if self.is_terminal { size() } else { None }
+    }
+
+    /// A text in bold.
+    pub fn bold(&self, text: &str) -> String {
+        self.styled("1", text)
+    }
+
+    /// A text that stands back.
+    pub fn dim(&self, text: &str) -> String {
+        self.styled("2", text)
+    }
+
+    /// A text in the colour of a status.
+    pub fn status(&self, status: &str, text: &str) -> String {
+        match status {
+            "failed" => self.styled("31", text),
+            "complete" => self.styled("32", text),
+            "in-progress" => self.styled("36", text),
+            "past-due" | "paused" => self.styled("33", text),
+            _ => text.to_owned(),
+        }
+    }
+
+    fn styled(&self, code: &str, text: &str) -> String {
+        if self.colors { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+/// All progress bars of this process; log lines are written above them.
+static BARS: LazyLock<MultiProgress> =
+    LazyLock::new(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
+
+/// A progress bar on stderr; nothing is drawn where that is no terminal. Without a total it only counts.
+pub fn progress(total: Option<u64>) -> ProgressBar {
+    let bar = match total {
+        Some(total) => ProgressBar::new(total),
+        None => ProgressBar::new_spinner(),
+    };
+    let bar = BARS.add(bar);
+    set_style(
+        &bar,
+        match total {
+            Some(_) => WITH_TOTAL,
+            None => "{spinner} {human_pos} ({per_sec}){msg}",
+        },
+    );
+    bar
+}
+
+/// Shows the total of a bar that began without one.
+pub fn with_total(bar: &ProgressBar, total: u64) {
+    bar.set_length(total);
+    set_style(bar, WITH_TOTAL);
+}
+
+const WITH_TOTAL: &str = "{bar:40} {human_pos}/{human_len} ({per_sec}, {eta} left){msg}";
+
+fn set_style(bar: &ProgressBar, template: &str) {
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+}
+
+/// Sets up log lines on stderr.
+pub fn start_logging(level: LevelFilter, format: LogFormat, color: Color) {
+    let ansi = color.on(io::stderr().is_terminal());
+    let lines = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(AboveBars)
+        .with_target(level >= LevelFilter::DEBUG)
+        .with_ansi(ansi);
+    // A second call, as in tests, changes nothing.
+    let _ = match format {
+        LogFormat::Text => lines.try_init(),
+        LogFormat::Json => lines.json().try_init(),
+    };
+}
+
+/// Writes to stderr while the progress bars stand aside.
+struct AboveBars;
+
+impl<'a> MakeWriter<'a> for AboveBars {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        Self
+    }
+}
+
+impl Write for AboveBars {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        BARS.suspend(|| io::stderr().lock().write_all(line)).map(|()| line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().lock().flush()
+    }
+}
