@@ -1,0 +1,12 @@
+//! The real binary, from the outside.
+
+// In the helpers of tests, too, a panic is how a test fails.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod bad_input;
+mod config;
+mod formats;
+mod help;
+mod life;
+mod sandbox;
+mod serve;
