@@ -79,6 +79,29 @@ pub fn concurrent_batches(text: &str) -> Result<Limit, Invalid> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit(pub Option<u32>);
 
+/// How often to clean; `None` is never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CleanInterval(pub Option<Duration>);
+
+impl Default for CleanInterval {
+    fn default() -> Self {
+        Self(Some(Duration::from_secs(60)))
+    }
+}
+
+/// A length of time of at least a second, or `never`.
+pub fn clean_interval(text: &str) -> Result<CleanInterval> {
+    if text == "never" {
+        return Ok(CleanInterval(None));
+    }
+    let interval = parse_duration(text)?;
+    if interval < Duration::from_secs(1) {
+        let expected = "expected 1 second or more, or never";
+        return Err(Invalid::new("clean interval", text, expected).into());
+    }
+    Ok(CleanInterval(Some(interval)))
+}
+
 /// How many actions are executed at once.
 pub fn workers(text: &str) -> Result<usize, Invalid> {
     let number = text.parse().ok().filter(|number| (1..=10_000).contains(number));
@@ -101,7 +124,7 @@ pub fn bytes(text: &str) -> Result<u64, Invalid> {
         _ => return Err(refuse()),
     };
     let bytes = number * factor;
-    if bytes < 1.0 || bytes > 1e15 {
+    if !(1.0..=1e15).contains(&bytes) {
         return Err(refuse());
     }
     // In range by the line above.

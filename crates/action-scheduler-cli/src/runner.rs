@@ -9,7 +9,7 @@ use clap::Args;
 
 use crate::app::{App, Origin};
 use crate::config::Config;
-use crate::input::{self, Limit};
+use crate::input::{self, CleanInterval, Limit};
 use crate::output::time::short;
 
 /// Options of `serve` and `run`.
@@ -109,6 +109,22 @@ impl RunnerOptions {
             memory_limit: self.memory_limit.or(file.memory_limit).or(defaults.memory_limit),
             until,
         }
+    }
+}
+
+/// Options of the cleaner that `serve` runs.
+#[derive(Debug, Clone, Default, Args)]
+pub struct CleanerOptions {
+    /// How often to delete what has been kept long enough, or never [default: 1m]
+    #[arg(long, value_name = "TIME", env = "ACTION_SCHEDULER_CLEANER_INTERVAL", hide_env = true,
+          value_parser = input::clean_interval)]
+    pub clean_interval: Option<CleanInterval>,
+}
+
+impl CleanerOptions {
+    /// What the option, the config file and the default come to.
+    pub fn resolve(&self, config: &Config) -> Option<Duration> {
+        self.clean_interval.or(config.clean_interval).unwrap_or_default().0
     }
 }
 

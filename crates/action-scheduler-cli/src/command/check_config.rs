@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 use crate::app::{App, Origin};
 use crate::config::{self, Config};
 use crate::failure::BadInput;
+use crate::output::time::short;
 use crate::output::{self, Cell, Records};
-use crate::runner::{self, RunnerOptions};
+use crate::runner::{self, CleanerOptions, RunnerOptions};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -34,6 +35,8 @@ pub struct Options {
     json: bool,
     #[command(flatten, next_help_heading = "Options of serve")]
     runner: RunnerOptions,
+    #[command(flatten)]
+    cleaner: CleanerOptions,
 }
 
 /// A setting: its key, its value, and where that came from.
@@ -48,14 +51,14 @@ pub fn run(app: &App, options: &Options) -> Result<()> {
         bail!(BadInput(format!("store URL {url:?}: expected sqlite:FILE, such as sqlite:shop.db")));
     }
     config.bind()?;
-    let settings = settings(app, &config, &options.runner);
+    let settings = settings(app, &config, options);
     match options.json {
         true => output::print(&output::json(&as_json(&config, &settings))?),
         false => print(app, &config, &settings),
     }
 }
 
-fn settings(app: &App, config: &Config, options: &RunnerOptions) -> Vec<Setting> {
+fn settings(app: &App, config: &Config, options: &Options) -> Vec<Setting> {
     let mut settings: Vec<Setting> = Vec::new();
     let zone = app.zone(config);
     let top = [
@@ -65,10 +68,13 @@ fn settings(app: &App, config: &Config, options: &RunnerOptions) -> Vec<Setting>
     for (key, value) in top {
         settings.push((key.to_owned(), value, app.origin(config, key, key)));
     }
-    let runner = options.resolve(config, Until::Stopped);
+    let runner = options.runner.resolve(config, Until::Stopped);
     for (key, value, origin) in runner::rows(app, config, &runner) {
         settings.push((format!("runner.{key}"), value, origin));
     }
+    let interval = options.cleaner.resolve(config).map_or_else(|| "never".to_owned(), short);
+    let origin = app.origin(config, "clean_interval", "cleaner.interval");
+    settings.push(("cleaner.interval".to_owned(), interval, origin));
     for (key, value) in config::policy_rows(&config.policy) {
         let path = format!("policy.{key}");
         let origin = from_file(config, &path);

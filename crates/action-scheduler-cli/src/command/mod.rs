@@ -4,6 +4,7 @@ mod action;
 mod cancel;
 mod chain;
 mod check_config;
+mod clean;
 mod completions;
 mod cron;
 mod run;
@@ -28,6 +29,8 @@ pub enum Command {
     Schedule(schedule::Options),
     /// Cancel pending actions of a hook or group
     Cancel(cancel::Options),
+    /// Delete finished actions that have been kept long enough
+    Clean(clean::Options),
     /// Look at and change single actions
     Action(action::Options),
     /// Look at, pause and resume the chains of recurring actions
@@ -51,6 +54,7 @@ pub async fn run(app: &App, command: Command) -> Result<()> {
         Command::Run(options) => run::run(app, options).await,
         Command::Schedule(options) => schedule::run(app, options).await,
         Command::Cancel(options) => cancel::run(app, options).await,
+        Command::Clean(options) => clean::run(app, options).await,
         Command::Action(options) => action::run(app, options).await,
         Command::Chain(options) => chain::run(app, options).await,
         Command::Cron(options) => cron::run(app, options),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use action_scheduler::cleaner::Cleaner;
 use action_scheduler::runner::{RunReport, Until};
 use action_scheduler::scheduler::Ensured;
 use action_scheduler::{Runner, RunnerConfig, Scheduler, Shutdown};
@@ -15,7 +16,7 @@ use crate::demo::Demo;
 use crate::observe::LogLines;
 use crate::output::note;
 use crate::output::safe::safe;
-use crate::runner::{self, RunnerOptions};
+use crate::runner::{self, CleanerOptions, RunnerOptions};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,6 +33,9 @@ finish. A second signal stops it at once.";
 pub struct Options {
     #[command(flatten)]
     runner: RunnerOptions,
+
+    #[command(flatten)]
+    cleaner: CleanerOptions,
 
     /// Show what it can do: a config and actions of every kind, in a database of its own (or the
     /// one of --store)
@@ -67,7 +71,16 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
 
     let shutdown = Shutdown::new();
     let signals = stop_on_signals(shutdown.clone())?;
-    let report = Runner::new(scheduler, settings).run(shutdown).await;
+    let cleaner = options.cleaner.resolve(&config).map(|interval| {
+        let cleaner = Cleaner::new(scheduler.clone());
+        tokio::spawn(cleaner.keep(interval, shutdown.clone()))
+    });
+    let report = Runner::new(scheduler, settings).run(shutdown.clone()).await;
+    // A runner that failed has not been told to stop; the cleaner must be.
+    shutdown.stop();
+    if let Some(cleaner) = cleaner {
+        cleaner.await?;
+    }
     signals.abort();
     tell(&report?);
     Ok(())

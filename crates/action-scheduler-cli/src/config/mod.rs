@@ -26,7 +26,7 @@ use self::read::{Reading, Section};
 pub use self::runner::RunnerSection;
 pub use self::schedule::Declared;
 use crate::failure::BadInput;
-use crate::input;
+use crate::input::{self, CleanInterval};
 
 /// Where a config file is looked for when none is named, first to last.
 pub const PLACES: [&str; 2] =
@@ -43,6 +43,8 @@ pub struct Config {
     pub time_zone: Option<TimeZone>,
     /// How the runner works.
     pub runner: RunnerSection,
+    /// How often `serve` cleans.
+    pub clean_interval: Option<CleanInterval>,
     /// The policy of all hooks.
     pub policy: Policy,
     /// What differs from it, by pattern.
@@ -103,6 +105,7 @@ impl Config {
         if let Some(section) = root.section("runner") {
             self.runner = RunnerSection::read(section);
         }
+        self.clean_interval = root.section("cleaner").and_then(runner::read_cleaner);
         if let Some(section) = root.section("policy") {
             self.policy = policy::read_base(section);
         }

@@ -6,7 +6,7 @@ use action_scheduler::runner::BatchSize;
 use action_scheduler::{Group, Hook};
 
 use super::read::Section;
-use crate::input::{self, Limit};
+use crate::input::{self, CleanInterval, Limit};
 
 /// What `[runner]` says; `None` is not said.
 #[derive(Debug, Clone, Default)]
@@ -58,6 +58,13 @@ impl RunnerSection {
         section.close();
         runner
     }
+}
+
+/// Reads `[cleaner]`: how often `serve` cleans.
+pub fn read_cleaner(mut section: Section<'_, '_>) -> Option<CleanInterval> {
+    let interval = checked(&mut section, "interval", input::clean_interval);
+    section.close();
+    interval
 }
 
 /// A value that is text or a number.

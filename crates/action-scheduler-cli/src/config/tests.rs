@@ -33,6 +33,7 @@ fn the_example_of_the_manual_says_what_it_means() {
     assert_eq!(config.store.as_deref(), Some("sqlite:/etc/shop/shop.db"));
     assert_eq!(config.time_zone.as_ref().unwrap().iana_name(), Some("Europe/Berlin"));
     assert_eq!(config.runner.memory_limit, Some(256 << 20));
+    assert_eq!(config.clean_interval, Some(CleanInterval::default()));
     assert_eq!(config.handlers.len(), 2);
     assert_eq!(config.schedules.len(), 2);
     assert_eq!(config.line("runner.workers"), Some(9));
@@ -94,7 +95,7 @@ fn an_unknown_key_is_named_with_its_line_and_what_was_meant() {
     );
     assert_eq!(
         problem("colour = 1"),
-        "line 1: unknown key `colour`; expected one of: store, time_zone, runner, policy, hooks, \
+        "line 1: unknown key `colour`; expected one of: store, time_zone, runner, cleaner, policy, hooks, \
          handler, schedule"
     );
 }
@@ -120,6 +121,7 @@ fn what_is_wrong_is_quoted_and_what_is_expected_said() {
         ("[policy]\ntimeout = 60\nkill_after = 30", &["line 3", "shorter than `timeout`", "1m"]),
         ("[policy]\nretention = { complete = \"never\" }", &["retention.complete", "never"]),
         ("[policy]\nbackoff = { first = 9, max = 3 }", &["policy.backoff", "shorter than first"]),
+        ("[cleaner]\ninterval = 0", &["line 2", "`cleaner.interval`", "1 second", "never"]),
         ("[policy]\nmax_attempts = 0", &["`policy.max_attempts`", "from 1", "0"]),
         ("[hooks.\" \"]\ntimeout = 1", &["hook pattern", "payment_*"]),
         ("[[handler]]\ncommand = [\"a\"]", &["handler[0]", "`hook` is missing"]),

@@ -77,6 +77,9 @@ fn bad_input_is_refused_with_a_message_and_nothing_is_stored() {
         at(&["run", "--force", "--concurrent-batches", "3"], &["--force", "--concurrent-batches"]),
         at(&["watch", "--interval", "0"], &["more than nothing"]),
         at(&["check-config", "nowhere.toml"], &["nowhere.toml"]),
+        at(&["clean", "--status", "pending"], &["pending", "complete, canceled or failed"]),
+        at(&["clean", "--batch-size", "0"], &["0"]),
+        at(&["serve", "--clean-interval", "0"], &["1 second", "never"]),
         at(&["completions", "tcsh"], &["tcsh", "bash"]),
         at(&["fly"], &["fly"]),
     ];
@@ -104,6 +107,7 @@ fn bad_input_in_an_existing_store_changes_nothing() {
         &["action", "list", "--date", "=<now"],
         &["action", "list", "--date", "<now", "--date-compare", ">"],
         &["action", "list", "--after", "i-1"],
+        &["clean", "--before", "someday"],
         &["cancel", "h", "--args", "nope"],
     ] {
         let outcome = sandbox.run(args);

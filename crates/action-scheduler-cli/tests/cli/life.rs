@@ -177,6 +177,22 @@ fn watch_prints_a_line_for_each_look_where_there_is_no_terminal() {
 }
 
 #[test]
+fn what_has_been_kept_long_enough_is_deleted() {
+    let sandbox =
+        Sandbox::with_config(&format!("{CONFIG}\n[hooks.fails]\nretention = {{ failed = 0 }}"));
+    for hook in ["works", "fails", "nobody_listens"] {
+        sandbox.ok(&["schedule", "async", hook]);
+    }
+    sandbox.ok(&["run"]);
+    assert_eq!(sandbox.ok(&["clean", "--dry-run"]), "would delete 1 action (1 failed)\n");
+    assert_eq!(sandbox.ok(&["clean"]), "deleted 1 action (1 failed)\n");
+    assert_eq!(sandbox.ok(&["action", "list", "--format", "ids"]), "1 3\n");
+    assert_eq!(sandbox.ok(&["clean", "--before", "tomorrow"]), "deleted 1 action (1 complete)\n");
+    let report = sandbox.json(&["clean", "--before", "tomorrow", "--status", "failed", "--json"]);
+    assert_eq!(report["deleted"]["failed"], 1);
+}
+
+#[test]
 fn many_actions_are_generated() {
     let sandbox = Sandbox::new();
     let text = sandbox.ok(&["action", "generate", "h", "async", "--count", "2500", "--group", "g"]);
