@@ -50,9 +50,10 @@ impl App {
         self.global.log_format == LogFormat::Json
     }
 
-    /// The store that was asked for on the command line.
+    /// The store that was asked for by this call itself, not by the environment.
     pub fn store_option(&self) -> Option<&str> {
-        self.global.store.as_deref()
+        let is_asked = value_source(&self.matches, "store") == Some(ValueSource::CommandLine);
+        self.global.store.as_deref().filter(|_| is_asked)
     }
 
     /// The zone that was asked for on the command line.
@@ -73,6 +74,11 @@ impl App {
 
     /// Opens a store that must be there already.
     pub async fn existing(&self) -> Result<Opened> {
+        self.open_with(self.config_of_existing()?).await
+    }
+
+    /// Reads the config file, if the store it leads to is there already.
+    pub fn config_of_existing(&self) -> Result<Config> {
         let config = self.config()?;
         let url = self.store_url(&config);
         if let Some(file) = file_of(&url)
@@ -84,7 +90,7 @@ impl App {
                 file.display()
             )));
         }
-        self.open_with(config).await
+        Ok(config)
     }
 
     /// Opens the store of a config.

@@ -10,6 +10,7 @@ mod input;
 mod observe;
 mod output;
 mod runner;
+mod signals;
 mod terminal;
 
 use std::process::ExitCode;

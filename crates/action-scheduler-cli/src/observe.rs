@@ -1,8 +1,9 @@
 //! Who listens to the events of a runner: the log, progress bars, and who wants to know how single actions came out.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use action_scheduler::{ActionId, Event, Observer};
 use indicatif::ProgressBar;
@@ -23,9 +24,18 @@ impl LogLines {
     }
 
     /// How long an action took.
-    fn end(&self, action: ActionId) -> String {
+    fn end(&self, action: ActionId) -> Took {
         let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
-        started.remove(&action).map_or_else(String::new, |since| short(since.elapsed()))
+        Took(started.remove(&action).map(|since| since.elapsed()))
+    }
+}
+
+/// How long an action took; made into text only where a line is written.
+struct Took(Option<Duration>);
+
+impl fmt::Display for Took {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.map_or_else(|| "?".to_owned(), short))
     }
 }
 
@@ -48,17 +58,17 @@ impl Observer for LogLines {
             }
             Event::Completed { action, hook, attempt } => {
                 let took = self.end(*action);
-                tracing::info!(%action, hook = %safe(hook.as_str()), %attempt, took, "complete");
+                tracing::info!(%action, hook = %safe(hook.as_str()), %attempt, %took, "complete");
             }
             Event::Failed { action, hook, attempt, reason } => {
                 let took = self.end(*action);
                 let (hook, reason) = (safe(hook.as_str()), safe(reason));
-                tracing::warn!(%action, %hook, %attempt, took, %reason, "failed");
+                tracing::warn!(%action, %hook, %attempt, %took, %reason, "failed");
             }
             Event::Retrying { action, hook, attempt, reason } => {
                 let took = self.end(*action);
                 let (hook, reason) = (safe(hook.as_str()), safe(reason));
-                tracing::warn!(%action, %hook, %attempt, took, %reason, "failed, to be retried");
+                tracing::warn!(%action, %hook, %attempt, %took, %reason, "failed, to be retried");
             }
             Event::TimedOut { action, hook, attempt } => {
                 tracing::warn!(%action, hook = %safe(hook.as_str()), %attempt, "timed out");

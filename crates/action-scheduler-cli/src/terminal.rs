@@ -1,11 +1,14 @@
 //! The terminal: whether there is one, its colours, its width, and progress bars beside log lines.
 
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::sync::LazyLock;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
+
+use crate::output::thousands;
 
 /// When colours are used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -113,7 +116,7 @@ pub fn progress(total: Option<u64>) -> ProgressBar {
         &bar,
         match total {
             Some(_) => WITH_TOTAL,
-            None => "{spinner} {human_pos} ({per_sec}){msg}",
+            None => "{spinner} {human_pos} ({rate})",
         },
     );
     bar
@@ -125,11 +128,15 @@ pub fn with_total(bar: &ProgressBar, total: u64) {
     set_style(bar, WITH_TOTAL);
 }
 
-const WITH_TOTAL: &str = "{bar:40} {human_pos}/{human_len} ({per_sec}, {eta} left){msg}";
+const WITH_TOTAL: &str = "{bar:40} {human_pos}/{human_len} ({rate}, {eta} left)";
 
 fn set_style(bar: &ProgressBar, template: &str) {
     if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
+        // Fractions of an action in a second are of no use to anyone.
+        let rate = |state: &ProgressState, out: &mut dyn fmt::Write| {
+            let _ = write!(out, "{}/s", thousands(state.per_sec() as u64));
+        };
+        bar.set_style(style.with_key("rate", rate));
     }
 }
 

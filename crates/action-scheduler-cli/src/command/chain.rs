@@ -7,9 +7,9 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
 use crate::app::{App, Opened};
-use crate::failure::NotDone;
+use crate::failure::{FAILED, NotDone, Told};
 use crate::output::time::Dates;
-use crate::output::{self, Cell, Format, Records};
+use crate::output::{self, Cell, Format, Records, shortened};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -119,11 +119,14 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
         What::List(list) => print_list(app, &opened, list).await,
         What::Get { id, json } => get(app, &opened, id, json).await,
         What::Pause { ids, reason } => {
+            let mut failed = false;
             for id in ids {
-                opened.scheduler.pause(id, &reason).await.map_err(not_done)?;
-                output::print(&format!("chain {id} is paused"))?;
+                match opened.scheduler.pause(id, &reason).await.map_err(not_done) {
+                    Ok(()) => output::print(&format!("chain {id} is paused"))?,
+                    Err(error) => failed |= tell_and_go_on(error)?,
+                }
             }
-            Ok(())
+            if failed { Err(Told(FAILED).into()) } else { Ok(()) }
         }
         What::Resume { ids, json } => resume(&opened, ids, json).await,
     }
@@ -176,7 +179,7 @@ fn row(chain: &Chain, dates: &Dates) -> Vec<Cell> {
         Cell::plain(chain.id),
         Cell::plain(&chain.hook),
         Cell::plain(&chain.group),
-        Cell::plain(&chain.args),
+        Cell::new(shortened(chain.args.as_str()), &chain.args),
         Cell::new(schedule.to_string(), &schedule),
         Cell::plain(state_name(chain.state)),
         Cell::plain(chain.failures),
@@ -219,8 +222,15 @@ async fn get(app: &App, opened: &Opened, id: ChainId, json: bool) -> Result<()> 
 
 async fn resume(opened: &Opened, ids: Vec<ChainId>, json: bool) -> Result<()> {
     let mut resumed = Vec::new();
+    let mut failed = false;
     for id in ids {
-        let next = opened.scheduler.resume(id).await.map_err(not_done)?;
+        let next = match opened.scheduler.resume(id).await.map_err(not_done) {
+            Ok(next) => next,
+            Err(error) => {
+                failed |= tell_and_go_on(error)?;
+                continue;
+            }
+        };
         if json {
             resumed.push(json!({ "id": id, "next": next }));
         } else {
@@ -229,7 +239,19 @@ async fn resume(opened: &Opened, ids: Vec<ChainId>, json: bool) -> Result<()> {
             output::print(&format!("chain {id} goes on with action {next}, {at}"))?;
         }
     }
-    if json { output::print(&output::json(&resumed)?) } else { Ok(()) }
+    if json {
+        output::print(&output::json(&resumed)?)?;
+    }
+    if failed { Err(Told(FAILED).into()) } else { Ok(()) }
+}
+
+/// What is wrong with one chain is no reason to leave the others; what is wrong with the store is.
+fn tell_and_go_on(error: anyhow::Error) -> Result<bool> {
+    if error.downcast_ref::<Error>().is_some_and(|error| matches!(error, Error::Store(_))) {
+        return Err(error);
+    }
+    output::note(format_args!("error: {error}"));
+    Ok(true)
 }
 
 /// That a chain is not in the right state is no fault of the input.

@@ -8,6 +8,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::app::{App, Origin};
+use crate::cli::unknown_variables;
 use crate::config::{self, Config};
 use crate::failure::BadInput;
 use crate::output::time::short;
@@ -28,7 +29,6 @@ every problem is told with its line.";
 #[command(after_help = EXAMPLES)]
 pub struct Options {
     /// The config file [default: as for every command]
-    #[arg(conflicts_with = "config")]
     file: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
@@ -51,6 +51,9 @@ pub fn run(app: &App, options: &Options) -> Result<()> {
         bail!(BadInput(format!("store URL {url:?}: expected sqlite:FILE, such as sqlite:shop.db")));
     }
     config.bind()?;
+    for problem in unknown_variables() {
+        output::note(format_args!("warning: {problem}"));
+    }
     let settings = settings(app, &config, options);
     match options.json {
         true => output::print(&output::json(&as_json(&config, &settings))?),

@@ -9,11 +9,12 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::app::App;
-use crate::command::serve::{ensure_schedules, stop_on_signals};
+use crate::command::serve::ensure_schedules;
 use crate::failure::{FAILED, Told};
 use crate::observe::{LogLines, Progress};
 use crate::output;
 use crate::runner::RunnerOptions;
+use crate::signals::stop_on_signals;
 use crate::terminal::{progress, with_total};
 
 const EXAMPLES: &str = "\
@@ -36,8 +37,8 @@ pub struct Options {
     #[arg(long, value_name = "N", default_value_t = 0)]
     batches: u32,
 
-    /// However many claims are open
-    #[arg(long, conflicts_with = "concurrent_batches")]
+    /// However many claims are open, whatever --concurrent-batches says
+    #[arg(long)]
     force: bool,
 
     /// Exit with 1 when an action failed

@@ -8,7 +8,6 @@ use action_scheduler::scheduler::Ensured;
 use action_scheduler::{Runner, RunnerConfig, Scheduler, Shutdown};
 use anyhow::{Context, Result};
 use clap::Args;
-use tokio::task::JoinHandle;
 
 use crate::app::App;
 use crate::config::Config;
@@ -17,6 +16,7 @@ use crate::observe::LogLines;
 use crate::output::note;
 use crate::output::safe::safe;
 use crate::runner::{self, CleanerOptions, RunnerOptions};
+use crate::signals::stop_on_signals;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,7 +39,7 @@ pub struct Options {
 
     /// Show what it can do: a config and actions of every kind, in a database of its own (or the
     /// one of --store)
-    #[arg(long, conflicts_with = "config")]
+    #[arg(long)]
     demo: bool,
 }
 
@@ -63,6 +63,9 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
         .observer(Arc::new(LogLines::default()))
         .build();
     banner(app, &config, &url, &settings);
+    for problem in crate::cli::unknown_variables() {
+        tracing::warn!("{problem}");
+    }
     ensure_schedules(&scheduler, &config).await?;
     if let Some(demo) = &demo {
         demo.fill(&scheduler).await?;
@@ -101,59 +104,6 @@ pub async fn ensure_schedules(scheduler: &Scheduler, config: &Config) -> Result<
         }
     }
     Ok(())
-}
-
-/// Stops at the first SIGINT or SIGTERM in good order, at the second at once.
-pub fn stop_on_signals(shutdown: Shutdown) -> Result<JoinHandle<()>> {
-    let mut signals = Signals::new()?;
-    Ok(tokio::spawn(async move {
-        signals.next().await;
-        tracing::info!("stopping; running actions may finish; a second signal stops at once");
-        shutdown.stop();
-        signals.next().await;
-        tracing::warn!("stopping at once");
-        shutdown.stop_at_once();
-    }))
-}
-
-#[cfg(unix)]
-struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl Signals {
-    fn new() -> Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-}
-
-#[cfg(not(unix))]
-struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    fn new() -> Result<Self> {
-        Ok(Self)
-    }
-
-    async fn next(&mut self) {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
 }
 
 fn banner(app: &App, config: &Config, url: &str, settings: &RunnerConfig) {

@@ -13,8 +13,9 @@ use crossterm::{cursor, execute, terminal};
 use super::status::Report;
 use crate::app::{App, Opened};
 use crate::input;
+use crate::output;
 use crate::output::safe::safe;
-use crate::output::{self};
+use crate::signals::Signals;
 
 /// How many of the latest actions are shown.
 const LATEST: u32 = 10;
@@ -38,6 +39,7 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
     let opened = app.existing().await?;
     let is_live = app.terminal.is_terminal && io::stdin().is_terminal();
     let _screen = if is_live { Some(Screen::open()?) } else { None };
+    let mut signals = Signals::new()?;
     let mut looks = 0;
     loop {
         let report = Report::of(&opened).await?;
@@ -52,7 +54,7 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
         }
         let stopped = tokio::select! {
             stopped = pause(options.interval, is_live) => stopped?,
-            _ = tokio::signal::ctrl_c() => true,
+            () = signals.next() => true,
         };
         if stopped {
             return Ok(());
@@ -142,6 +144,8 @@ impl Screen {
             io::stdout(),
             terminal::EnterAlternateScreen,
             cursor::Hide,
+            // Lines that are too long are cut, not wrapped.
+            terminal::DisableLineWrap,
             terminal::Clear(terminal::ClearType::All)
         )?;
         Ok(screen)
@@ -151,7 +155,12 @@ impl Screen {
 impl Drop for Screen {
     fn drop(&mut self) {
         // Nothing more can be done about a terminal that is gone.
-        let _ = execute!(io::stdout(), cursor::Show, terminal::LeaveAlternateScreen);
+        let _ = execute!(
+            io::stdout(),
+            terminal::EnableLineWrap,
+            cursor::Show,
+            terminal::LeaveAlternateScreen
+        );
         let _ = terminal::disable_raw_mode();
     }
 }

@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use self::safe::{safe, safe_json};
+use self::safe::{safe, safe_json, safe_lines};
 use crate::terminal::Terminal;
 
 /// How a list is printed.
@@ -97,7 +97,7 @@ impl Records {
         let text = match format {
             Format::Table => self.table(terminal),
             Format::Json => json(&self.objects())?,
-            Format::Yaml => yaml(&self.objects())?,
+            Format::Yaml => for_terminal(yaml(&self.objects())?, terminal),
             Format::Csv => self.csv(terminal)?,
             Format::Ids => {
                 let ids: Vec<&str> =
@@ -135,7 +135,7 @@ impl Records {
     pub fn print_one(&self, format: Format, terminal: &Terminal) -> Result<()> {
         match (format, self.objects().first()) {
             (Format::Json, Some(object)) => print(&json(object)?),
-            (Format::Yaml, Some(object)) => print(&yaml(object)?),
+            (Format::Yaml, Some(object)) => print(&for_terminal(yaml(object)?, terminal)),
             _ => self.print(format, terminal),
         }
     }
@@ -180,11 +180,25 @@ pub fn json(value: &impl Serialize) -> Result<String> {
     Ok(safe_json(&serde_json::to_string_pretty(value)?).into_owned())
 }
 
+/// Data as it is, unless a terminal would act on it.
+fn for_terminal(text: String, terminal: &Terminal) -> String {
+    if terminal.is_terminal { safe_lines(&text) } else { text }
+}
+
 /// A value as YAML.
-pub fn yaml(value: &impl Serialize) -> Result<String> {
+fn yaml(value: &impl Serialize) -> Result<String> {
     // By way of JSON, so that what is raw JSON becomes YAML too.
     let value: Value = serde_json::from_str(&serde_json::to_string(value)?)?;
     Ok(yaml_serde::to_string(&value)?.trim_end().to_owned())
+}
+
+/// Long args are cut in tables.
+pub fn shortened(args: &str) -> String {
+    const SHOWN: usize = 60;
+    match args.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", args.get(..end).unwrap_or(args)),
+        None => args.to_owned(),
+    }
 }
 
 /// Prints a text and a line break to stdout.

@@ -74,7 +74,6 @@ fn bad_input_is_refused_with_a_message_and_nothing_is_stored() {
         at(&["run", "--batch-size", "0"], &["0", "auto"]),
         at(&["run", "--time-limit", "0s"], &["0s", "more than nothing"]),
         at(&["run", "--memory-limit", "lots"], &["lots", "256M"]),
-        at(&["run", "--force", "--concurrent-batches", "3"], &["--force", "--concurrent-batches"]),
         at(&["watch", "--interval", "0"], &["more than nothing"]),
         at(&["check-config", "nowhere.toml"], &["nowhere.toml"]),
         at(&["clean", "--status", "pending"], &["pending", "complete, canceled or failed"]),

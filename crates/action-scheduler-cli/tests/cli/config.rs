@@ -112,3 +112,16 @@ fn a_handler_that_cannot_be_bound_is_refused_with_its_line() {
     assert_eq!(outcome.code, 2);
     assert!(outcome.stderr.contains("line 1") && outcome.stderr.contains("ftp://"), "{outcome:#?}");
 }
+
+#[test]
+fn a_variable_with_a_slip_of_the_pen_is_pointed_out() {
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command(&["check-config"]);
+    command.env("ACTION_SCHEDULER_RUNNER_WORKER", "7").env("ACTION_SCHEDULER_ID", "1");
+    let outcome = outcome(command);
+    assert_eq!(
+        outcome.stderr,
+        "warning: the environment variable ACTION_SCHEDULER_RUNNER_WORKER is not known; did you \
+         mean \"ACTION_SCHEDULER_RUNNER_WORKERS\"?\n"
+    );
+}

@@ -147,12 +147,12 @@ fn the_demo_shows_every_kind() {
     let mut serving = Serving::start(sandbox.command(&["serve", "--demo", "--store", store]));
     serving.wait_for("The demo is running.");
     for line in [
-        "hook=greet attempt=1 took",
+        "complete action=4 hook=greet",
         "hook=slow attempt=1",
         "failed action=9 hook=broken",
-        "hook=flaky attempt=3 took",
+        "complete action=8 hook=flaky attempt=3",
         "a chain was paused",
-        "hook=heartbeat attempt=1 took",
+        "hook=heartbeat attempt=1",
     ] {
         serving.wait_for(line);
     }
@@ -162,4 +162,16 @@ fn the_demo_shows_every_kind() {
     for kind in ["pending", "complete", "failed", "canceled"] {
         assert!(status["counts"][kind]["count"].as_u64().unwrap() > 0, "{kind}: {status:#}");
     }
+}
+
+#[test]
+fn the_demo_never_takes_the_store_of_the_environment() {
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command(&["serve", "--demo"]);
+    command.env("ACTION_SCHEDULER_STORE", "sqlite:shop.db");
+    let mut serving = Serving::start(command);
+    serving.wait_for("The database is removed when the demo ends");
+    serving.signal("-TERM");
+    assert_eq!(serving.exit_code(), Some(0));
+    assert!(!sandbox.has_store());
 }

@@ -4,7 +4,7 @@ use action_scheduler::{Action, Query};
 use clap::ValueEnum;
 
 use crate::output::time::Dates;
-use crate::output::{Cell, cursor};
+use crate::output::{Cell, cursor, shortened};
 
 /// A field of an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -125,14 +125,5 @@ impl Field {
             }
             Field::Cursor => Cell::plain(cursor::to_text(&query.cursor(action))),
         }
-    }
-}
-
-/// Long args are cut in tables.
-fn shortened(args: &str) -> String {
-    const SHOWN: usize = 60;
-    match args.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", args.get(..end).unwrap_or(args)),
-        None => args.to_owned(),
     }
 }

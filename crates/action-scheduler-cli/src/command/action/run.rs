@@ -9,12 +9,12 @@ use clap::Args;
 use serde_json::json;
 
 use crate::app::App;
-use crate::command::serve::stop_on_signals;
 use crate::failure::{FAILED, Told};
 use crate::observe::{Ended, Outcomes};
 use crate::output::safe::safe;
 use crate::output::{self, note};
 use crate::runner::RunnerOptions;
+use crate::signals::stop_on_signals;
 
 /// Which actions.
 #[derive(Debug, Args)]
@@ -32,7 +32,7 @@ pub struct Options {
 
 /// Runs the actions.
 pub async fn run(app: &App, options: Options) -> Result<()> {
-    let config = app.existing().await?.config;
+    let config = app.config_of_existing()?;
     let outcomes = Arc::new(Outcomes::default());
     let scheduler = app
         .builder(&app.store_url(&config), &config, "CLI")
