@@ -37,7 +37,7 @@ impl App {
 
     /// Reads the config file.
     pub fn config(&self) -> Result<Config> {
-        Config::load(self.config_file(), self.global.time_zone.as_ref())
+        Config::load(self.config_file())
     }
 
     /// The config file that was named.
@@ -54,11 +54,6 @@ impl App {
     pub fn store_option(&self) -> Option<&str> {
         let is_asked = value_source(&self.matches, "store") == Some(ValueSource::CommandLine);
         self.global.store.as_deref().filter(|_| is_asked)
-    }
-
-    /// The zone that was asked for on the command line.
-    pub fn zone_option(&self) -> Option<&TimeZone> {
-        self.global.time_zone.as_ref()
     }
 
     /// The zone that dates are read and shown in.

@@ -45,7 +45,7 @@ type Setting = (String, String, Origin);
 /// Checks the file.
 pub fn run(app: &App, options: &Options) -> Result<()> {
     let named = options.file.as_deref().or(app.config_file());
-    let config = Config::load(named, app.zone_option())?;
+    let config = Config::load(named)?;
     let url = app.store_url(&config);
     if !url.starts_with("sqlite:") {
         bail!(BadInput(format!("store URL {url:?}: expected sqlite:FILE, such as sqlite:shop.db")));

@@ -58,8 +58,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads a file; without a name, the first of [`PLACES`] that exists. `zone` takes the place of the file's own.
-    pub fn load(file: Option<&Path>, zone: Option<&TimeZone>) -> Result<Self> {
+    /// Reads a file; without a name, the first of [`PLACES`] that exists.
+    pub fn load(file: Option<&Path>) -> Result<Self> {
         let found = || PLACES.iter().map(Path::new).find(|file| file.exists());
         let Some(file) = file.or_else(found) else { return Ok(Self::default()) };
         let bytes = std::fs::read(file).map_err(|error| {
@@ -74,20 +74,20 @@ impl Config {
             .parent()
             .map(Path::to_path_buf)
             .unwrap_or_default();
-        let mut config = Self::parse(&text, &folder, zone)
+        let mut config = Self::parse(&text, &folder)
             .map_err(|problems| BadInput(refusal(&file.display().to_string(), &problems)))?;
         config.file = Some(file.to_path_buf());
         Ok(config)
     }
 
     /// Reads a text. `folder` is what relative paths are relative to.
-    pub fn parse(text: &str, folder: &Path, zone: Option<&TimeZone>) -> Result<Self, Vec<Problem>> {
+    pub fn parse(text: &str, folder: &Path) -> Result<Self, Vec<Problem>> {
         let reading = Reading::new(text);
         let mut config = Self::default();
         match DeTable::parse(text) {
             Ok(table) => {
                 let mut root = Section::root(&reading, table.get_ref());
-                config.read(&mut root, folder, zone);
+                config.read(&mut root, folder);
                 root.close();
             }
             Err(error) => {
@@ -99,7 +99,7 @@ impl Config {
         if problems.is_empty() { Ok(config) } else { Err(problems) }
     }
 
-    fn read(&mut self, root: &mut Section<'_, '_>, folder: &Path, zone: Option<&TimeZone>) {
+    fn read(&mut self, root: &mut Section<'_, '_>, folder: &Path) {
         self.store = root.text("store", |url| store_in(url, folder));
         self.time_zone = root.text("time_zone", input::time_zone);
         if let Some(section) = root.section("runner") {
@@ -119,7 +119,8 @@ impl Config {
         for section in root.sections("handler") {
             self.handlers.extend(handler::read(section, folder));
         }
-        let zone = zone.or(self.time_zone.as_ref()).cloned().unwrap_or(TimeZone::UTC);
+        // The zone of one call, from its options or environment, must not change what the file declares.
+        let zone = self.time_zone.clone().unwrap_or(TimeZone::UTC);
         let now = Timestamp::now();
         for section in root.sections("schedule") {
             self.schedules.extend(schedule::read(section, &zone, now, &self.schedules));

@@ -34,12 +34,26 @@ pub struct Reading<'t> {
     text: &'t str,
     problems: RefCell<Vec<Problem>>,
     lines: RefCell<BTreeMap<String, usize>>,
+    #[cfg(test)]
+    asked: RefCell<Vec<String>>,
 }
 
 impl<'t> Reading<'t> {
     /// Nothing was read yet.
     pub fn new(text: &'t str) -> Self {
-        Self { text, problems: RefCell::default(), lines: RefCell::default() }
+        Self {
+            text,
+            problems: RefCell::default(),
+            lines: RefCell::default(),
+            #[cfg(test)]
+            asked: RefCell::default(),
+        }
+    }
+
+    /// The paths of all keys that were asked for, found or not.
+    #[cfg(test)]
+    pub fn asked(&self) -> Vec<String> {
+        self.asked.borrow().clone()
     }
 
     /// The line of a place in the text.
@@ -89,6 +103,8 @@ impl<'r, 't> Section<'r, 't> {
     /// The value of a key.
     pub fn item(&mut self, key: &'static str) -> Option<Item<'r, 't>> {
         self.asked.push(key);
+        #[cfg(test)]
+        self.reading.asked.borrow_mut().push(join(&self.path, key));
         let (name, value) = self.table.get_key_value(key)?;
         Some(self.item_of(name, value))
     }

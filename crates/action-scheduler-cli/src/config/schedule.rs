@@ -94,7 +94,9 @@ fn recurrence(
             let text = cron.text()?;
             let rule = cron.checked(input::cron(text, dialect, own_zone, zone))?;
             let missed = missed.unwrap_or_default();
-            cron.checked(Recurring::cron(rule, missed, first.unwrap_or(now)))
+            let recurring = Recurring::cron(rule, missed, first.unwrap_or(now));
+            // It was right once: time alone must not keep the daemon from starting.
+            recurring.map_err(|over| tracing::warn!("schedule left out: {over}")).ok()
         }
         (None, Some(every)) => {
             for key in ["time_zone", "dialect"] {

@@ -11,7 +11,7 @@ use super::*;
 const MANUAL: &str = include_str!("../../../../docs/configuration.md");
 
 fn parse(text: &str) -> Result<Config, Vec<String>> {
-    let parsed = Config::parse(text, Path::new("/etc/shop"), None);
+    let parsed = Config::parse(text, Path::new("/etc/shop"));
     parsed.map_err(|problems| problems.iter().map(ToString::to_string).collect())
 }
 
@@ -98,6 +98,32 @@ fn an_unknown_key_is_named_with_its_line_and_what_was_meant() {
         "line 1: unknown key `colour`; expected one of: store, time_zone, runner, cleaner, policy, hooks, \
          handler, schedule"
     );
+}
+
+#[test]
+fn a_schedule_that_is_over_is_left_out_but_no_problem() {
+    let text = "[[schedule]]\nname = \"a\"\nhook = \"a\"\ncron = \"0 0 0 1 1 * 2020\"";
+    assert_eq!(parse(text).unwrap().schedules.len(), 0);
+}
+
+#[test]
+fn the_example_of_the_manual_has_every_key() {
+    let table = DeTable::parse(example()).unwrap();
+    let reading = Reading::new(example());
+    let mut root = Section::root(&reading, table.get_ref());
+    Config::default().read(&mut root, Path::new("/"));
+    root.close();
+    let without_places = |path: &str| {
+        let parts = path.split('[').map(|part| part.split_once(']').map_or(part, |(_, end)| end));
+        parts.collect::<String>()
+    };
+    let asked: Vec<String> = reading.asked().iter().map(|path| without_places(path)).collect();
+    let (_, lines) = reading.finish();
+    let said: Vec<String> = lines.keys().map(|path| without_places(path)).collect();
+    let of_patterns = |path: &&String| path.starts_with("hooks.");
+    let missing: Vec<&String> =
+        asked.iter().filter(|path| !of_patterns(path) && !said.contains(path)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 #[test]
@@ -223,7 +249,7 @@ fn toml_like() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn arbitrary_text_never_panics_and_every_problem_has_a_line(text in toml_like()) {
-        if let Err(problems) = Config::parse(&text, Path::new("/"), None) {
+        if let Err(problems) = Config::parse(&text, Path::new("/")) {
             prop_assert!(!problems.is_empty());
             let lines = text.split('\n').count();
             for problem in problems {

@@ -27,7 +27,7 @@ impl Demo {
     /// A demo in the store that was asked for, else in a temporary one.
     pub fn new(app: &App) -> Result<Self> {
         let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-        let config = Config::parse(CONFIG, &folder, app.zone_option())
+        let config = Config::parse(CONFIG, &folder)
             .map_err(|problems| anyhow!("the demo's config has problems: {problems:?}"))?;
         if let Some(url) = app.store_option() {
             return Ok(Self { config, url: url.to_owned(), folder: None });
