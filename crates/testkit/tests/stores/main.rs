@@ -1,4 +1,6 @@
 //! Every store, put through the same tests.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails is to panic")]
+
 mod memory;
 mod sqlite;
