@@ -1,0 +1,5 @@
+//! Working processes on one SQLite file, left alone.
+
+mod books;
+mod shared;
+mod worker;
