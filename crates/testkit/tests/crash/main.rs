@@ -1,5 +1,6 @@
-//! Working processes on one SQLite file, left alone.
+//! Working processes on one SQLite file: stopped, and left alone.
 
 mod books;
 mod shared;
+mod stopped;
 mod worker;
