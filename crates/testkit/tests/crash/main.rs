@@ -1,6 +1,7 @@
-//! Working processes on one SQLite file: stopped, woken, and left alone.
+//! Working processes on one SQLite file: killed, stopped, woken, and left alone.
 
 mod books;
+mod killed;
 mod shared;
 mod stopped;
 mod woken;
