@@ -150,8 +150,8 @@ impl Producer {
                 45..65 => self.bulk(n).await?,
                 65..80 => self.unique().await?,
                 80..90 if self.meddles => self.cancel_or_rerun().await?,
-                90..97 if self.meddles => self.run_or_resume_chain().await?,
-                97 if self.meddles => self.chain().await?,
+                90 if self.meddles => self.run_or_resume_chain().await?,
+                91 if self.meddles => self.chain().await?,
                 _ => {}
             }
         }
@@ -231,7 +231,7 @@ impl Producer {
         let states = vec![ChainState::Active, ChainState::Paused];
         let chains = self.scheduler.chains(ChainQuery { states, ..ChainQuery::default() }).await?;
         let Some(chain) = self.chance.one_of(&chains) else { return Ok(()) };
-        match (chain.state, chain.head, self.chance.below(3)) {
+        match (chain.state, chain.head, self.chance.below(4)) {
             (ChainState::Paused, ..) => allow_refusal(self.scheduler.resume(chain.id).await),
             (_, _, 0) => allow_refusal(self.scheduler.pause(chain.id, "a test").await),
             (_, Some(head), _) => allow_refusal(self.scheduler.run_now(head).await),

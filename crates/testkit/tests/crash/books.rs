@@ -21,6 +21,8 @@ pub struct Tally {
     pub accepted: usize,
     pub calls: usize,
     pub chains: usize,
+    pub instances_run: usize,
+    pub instances_crashed: usize,
     pub crashed: usize,
     pub given_back: usize,
     pub late_results: usize,
@@ -182,6 +184,10 @@ impl Books {
             let entries = self.logs.get(&action.id).cloned().unwrap_or_default();
             for entry in &entries {
                 match entry.step {
+                    Step::Crashed if action.chain.is_some() => {
+                        self.tally.crashed += 1;
+                        self.tally.instances_crashed += 1;
+                    }
                     Step::Crashed => self.tally.crashed += 1,
                     Step::Reset => self.tally.given_back += 1,
                     Step::LateResult => self.tally.late_results += 1,
@@ -268,6 +274,7 @@ impl Books {
                     );
                 }
             }
+            self.tally.instances_run += line.iter().filter(|action| action.attempts.0 > 0).count();
             let mut dates = HashSet::new();
             // A chain that is paused and resumed before its date has two for it, of which one was canceled.
             for action in line.iter().filter(|action| action.status != Status::Canceled) {
