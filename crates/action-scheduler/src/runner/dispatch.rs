@@ -394,7 +394,7 @@ impl Dispatcher {
         let cancellation = CancellationToken::new();
         let id = action.id;
         let problem =
-            action.chain.as_ref().and_then(|chain| chain.recurrence.as_ref().err().cloned());
+            action.chain.as_ref().and_then(|chain| chain.recurring.as_ref().err().cloned());
         let context = HandlerContext::new(action, attempt, deadline, cancellation.clone());
         if let Some(problem) = problem {
             let verdict = self.case(&context, claim).unreadable_schedule(&problem);

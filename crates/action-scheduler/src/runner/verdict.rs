@@ -134,11 +134,11 @@ impl Case<'_> {
 
     fn succession(&self) -> Option<Succession> {
         let chain = self.action.chain.as_ref()?;
-        let recurrence = chain.recurrence.as_ref().ok()?;
+        let recurring = chain.recurring.as_ref().ok()?;
         let owed = chain.owed.filter(|owed| *owed > self.now);
         Some(Succession {
             chain: chain.id,
-            next: owed.or_else(|| recurrence.next(self.action.scheduled_at, self.now)),
+            next: owed.or_else(|| recurring.next(self.action.scheduled_at, self.now)),
             failure_threshold: self.plan.policy.failure_threshold,
         })
     }

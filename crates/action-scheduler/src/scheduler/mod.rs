@@ -425,8 +425,7 @@ impl Scheduler {
         let chain = self.chains(query).await?.pop().ok_or(Error::NoSuchChain(id))?;
         let now = self.now();
         let first = chain.recurring.first;
-        let next =
-            if first > now { Some(first) } else { chain.recurring.recurrence.next(now, now) };
+        let next = if first > now { Some(first) } else { chain.recurring.next(now, now) };
         let next = next.ok_or_else(|| {
             Invalid::new(
                 "chain",

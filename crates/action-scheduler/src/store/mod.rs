@@ -21,7 +21,7 @@ use crate::args::Args;
 use crate::error::{Result, StoreError, StoreErrorKind};
 use crate::log::{Context, LogEntry, NewLogEntry};
 use crate::query::Query;
-use crate::schedule::{Recurrence, Recurring};
+use crate::schedule::Recurring;
 use crate::time::Clock;
 
 /// A database that keeps actions, claims, chains and the log.
@@ -293,8 +293,8 @@ pub struct ClaimedAction {
 pub struct ClaimedChain {
     /// Its id.
     pub id: ChainId,
-    /// The rule for its next date; what is wrong with it, if the database holds one that cannot be read.
-    pub recurrence: Result<Arc<Recurrence>, String>,
+    /// Its schedule; what is wrong with it, if the database holds one that cannot be read.
+    pub recurring: Result<Arc<Recurring>, String>,
     /// The date that the chain owes because this instance was run early.
     pub owed: Option<Timestamp>,
 }
