@@ -178,8 +178,15 @@ impl Dispatcher {
             tokio::select! {
                 biased;
                 _ = self.reports.recv_many(&mut arrived, 4096) => {
-                    for report in arrived.drain(..) {
-                        self.take_report(report);
+                    // Handlers that are done at once report in a crowd, to be recorded together.
+                    while !arrived.is_empty() {
+                        for report in arrived.drain(..) {
+                            self.take_report(report);
+                        }
+                        tokio::task::yield_now().await;
+                        while let Ok(report) = self.reports.try_recv() {
+                            arrived.push(report);
+                        }
                     }
                 }
                 outcome = completion(&mut self.recording) => self.recorded(outcome),

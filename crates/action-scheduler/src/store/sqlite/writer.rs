@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
@@ -136,6 +137,33 @@ impl Writer {
     }
 }
 
+/// How long a busy writer waits for more to come into a transaction: a fraction of what its commit takes.
+const GATHER: Duration = Duration::from_micros(150);
+
+/// The jobs that go into one transaction, and whether someone asked for a look around.
+fn gather(first: Message, inbox: &mpsc::Receiver<Message>, busy: bool) -> (Vec<Job>, bool) {
+    const MOST: usize = 1024;
+    let until = Instant::now() + GATHER;
+    let mut jobs = Vec::new();
+    let mut look = false;
+    let mut next = Some(first);
+    while let Some(message) = next {
+        match message {
+            Message::Job(job) => jobs.push(job),
+            Message::LookAround => look = true,
+        }
+        next = match inbox.try_recv() {
+            _ if jobs.len() >= MOST => None,
+            Ok(message) => Some(message),
+            Err(_) if busy => {
+                inbox.recv_timeout(until.saturating_duration_since(Instant::now())).ok()
+            }
+            Err(_) => None,
+        };
+    }
+    (jobs, look)
+}
+
 fn closed() -> Error {
     StoreError::new(StoreErrorKind::Unavailable, "the SQLite store is closed").into()
 }
@@ -161,19 +189,16 @@ struct Loop {
 
 impl Loop {
     fn run(&mut self, inbox: &mpsc::Receiver<Message>) {
-        const MOST_IN_ONE: usize = 1024;
         let mut seen = self.data_version();
+        let mut committed = Instant::now();
         while let Ok(first) = inbox.recv() {
-            let mut look = false;
-            let mut jobs = Vec::new();
-            for message in std::iter::once(first).chain(inbox.try_iter().take(MOST_IN_ONE)) {
-                match message {
-                    Message::Job(job) => jobs.push(job),
-                    Message::LookAround => look = true,
-                }
-            }
+            // Whoever was told of the last commit is about to ask for the next one: what a busy caller does in turn
+            // goes into one transaction.
+            let busy = committed.elapsed() < GATHER;
+            let (jobs, look) = gather(first, inbox, busy);
             if !jobs.is_empty() {
                 self.commit(jobs);
+                committed = Instant::now();
             }
             if look {
                 self.looking.store(false, Ordering::Release);
