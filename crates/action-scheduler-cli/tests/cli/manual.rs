@@ -161,6 +161,33 @@ fn commands_and_their_options_exist() {
     assert!(wrong.is_empty(), "calls that the program does not know: {wrong:#?}");
 }
 
+/// The names of all functions in a folder, by `fn NAME`.
+fn functions(folder: &Path, into: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            functions(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let names = text.split("fn ").skip(1).filter_map(|rest| rest.split(['(', '<']).next());
+            into.extend(names.map(str::to_owned));
+        }
+    }
+}
+
+/// `docs/guarantees.md` says which test shows what: in backticks, with the file it is in or without.
+#[test]
+fn tests_that_are_named_exist() {
+    let mut known = BTreeSet::new();
+    functions(&root().join("crates"), &mut known);
+    let page = fs::read_to_string(root().join("docs/guarantees.md")).unwrap();
+    let named = page.split('`').skip(1).step_by(2).filter_map(|code| code.split('/').next_back());
+    let tests: Vec<&str> = named.filter(|name| name.matches('_').count() >= 3).collect();
+    assert!(tests.len() > 20, "{tests:?}");
+    let unknown: Vec<_> = tests.iter().filter(|name| !known.contains(**name)).collect();
+    assert!(unknown.is_empty(), "tests that are named and do not exist: {unknown:?}");
+}
+
 /// `docs/cli-reference.md` is what `--help` says. Made anew with UPDATE_REFERENCE=1.
 #[test]
 fn the_reference_is_in_step() {
@@ -176,5 +203,8 @@ fn the_reference_is_in_step() {
         fs::write(&file, &page).unwrap();
     }
     let written = fs::read_to_string(&file).unwrap_or_default();
-    assert!(written == page, "docs/cli-reference.md is out of step: UPDATE_REFERENCE=1 ./test docs");
+    assert!(
+        written == page,
+        "docs/cli-reference.md is out of step: UPDATE_REFERENCE=1 ./test docs"
+    );
 }
