@@ -1,7 +1,7 @@
 //! Claims due actions and runs them: claim, start, execute, record.
 //!
-//! [`dispatch`] is the loop that holds it together; [`attempt`] runs one attempt; [`verdict`] turns how it came out into
-//! what is stored; [`liveness`] gives signs of life and looks after the work of runners that stopped giving them.
+//! `dispatch` is the loop that holds it together; `attempt` runs one attempt; `verdict` turns how it came out into
+//! what is stored; `liveness` gives signs of life and looks after the work of runners that stopped giving them.
 
 mod attempt;
 mod batch;
