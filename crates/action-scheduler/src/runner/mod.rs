@@ -10,11 +10,13 @@ mod dispatch;
 mod liveness;
 mod memory;
 mod plan;
+mod process;
 mod shutdown;
 mod verdict;
 
 pub use config::{BatchSize, RunReport, RunnerConfig, StopReason, Until};
 pub use memory::{peak_memory, used_memory};
+pub use process::Process;
 pub use shutdown::Shutdown;
 
 use self::dispatch::Dispatcher;
@@ -69,8 +71,8 @@ impl Runner {
     }
 
     async fn run_picked(self, pick: Pick, shutdown: Shutdown) -> Result<RunReport> {
-        let liveness = Liveness::begin(&self.scheduler, &self.config).await?;
-        let beating = tokio::spawn(liveness.clone().keep());
+        let (liveness, watched) = Liveness::begin(&self.scheduler, &self.config).await?;
+        let beating = tokio::spawn(liveness.clone().keep(watched));
         let report = Dispatcher::new(self.scheduler, self.config, pick, shutdown, liveness.clone())
             .run()
             .await;

@@ -404,6 +404,9 @@ pub enum Recorded {
 pub struct NewRunner {
     /// Where it runs: host and process.
     pub name: String,
+    /// Which process it is, for others on the same machine to see whether it still runs; see
+    /// [`crate::runner::Process`].
+    pub process: Option<String>,
     /// What it is, as the log shows it.
     pub context: Context,
     /// How many actions it executes at once.
@@ -636,7 +639,7 @@ pub enum HookScope {
 pub struct CleanBatch {
     /// Their status; one that is finished.
     pub status: Status,
-    /// Only what changed last before this date.
+    /// Only what was due, and changed last, before this date.
     pub before: Timestamp,
     /// Only these hooks.
     pub hooks: HookScope,
