@@ -192,8 +192,11 @@ impl Dispatcher {
         loop {
             self.begin_claiming(&mut wake);
             self.give_back();
-            self.begin_recording();
-            self.begin_starting();
+            // What ended and what comes next go to the store together, and into one transaction there.
+            if self.recording.is_none() && self.starting.is_none() {
+                self.begin_recording();
+                self.begin_starting();
+            }
             if self.is_done() {
                 break;
             }
@@ -202,16 +205,7 @@ impl Dispatcher {
             tokio::select! {
                 biased;
                 _ = self.reports.recv_many(&mut arrived, 4096) => {
-                    // Handlers that are done at once report in a crowd, to be recorded together.
-                    while !arrived.is_empty() {
-                        for report in arrived.drain(..) {
-                            self.take_report(report);
-                        }
-                        tokio::task::yield_now().await;
-                        while let Ok(report) = self.reports.try_recv() {
-                            arrived.push(report);
-                        }
-                    }
+                    self.take_reports(&mut arrived).await;
                 }
                 outcome = completion(&mut self.recording) => self.recorded(outcome),
                 (actions, outcome) = completion(&mut self.starting) => self.started(actions, outcome),
@@ -448,6 +442,28 @@ impl Dispatcher {
     }
 
     // Recording.
+
+    /// Takes reports. Handlers that are done at once report in a crowd: those of them that are still under way are waited
+    /// for, for less than a commit takes, so that all are recorded together.
+    async fn take_reports(&mut self, arrived: &mut Vec<Report>) {
+        const CROWD: Duration = Duration::from_millis(1);
+        let begun = Instant::now();
+        let mut taken = 0;
+        loop {
+            taken += arrived.len();
+            for report in arrived.drain(..) {
+                self.take_report(report);
+            }
+            let is_crowd = taken >= 8 && taken * 4 >= self.running.len();
+            if self.running.is_empty() || !is_crowd || begun.elapsed() > CROWD {
+                return;
+            }
+            tokio::task::yield_now().await;
+            while let Ok(report) = self.reports.try_recv() {
+                arrived.push(report);
+            }
+        }
+    }
 
     fn take_report(&mut self, Report { action, attempt, news }: Report) {
         match news {

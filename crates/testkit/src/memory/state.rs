@@ -357,6 +357,7 @@ impl State {
             .map(|row| &row.action)
             .filter(|action| batch.status.is_finished() && action.status == batch.status)
             .filter(|action| after.is_none_or(|after| place(action) > after))
+            .filter(|action| action.scheduled_at < batch.before)
             .collect();
         all.sort_by_key(|action| place(action));
         let seen: Vec<&Action> = all.iter().take(batch.limit as usize).copied().collect();

@@ -141,7 +141,7 @@ impl Writer {
 }
 
 /// How long a busy writer waits for more to come into a transaction: a fraction of what its commit takes.
-const GATHER: Duration = Duration::from_micros(150);
+const GATHER: Duration = Duration::from_micros(50);
 
 /// The jobs that go into one transaction, and whether someone asked for a look around.
 fn gather(first: Message, inbox: &mpsc::Receiver<Message>, busy: bool) -> (Vec<Job>, bool) {
