@@ -423,11 +423,7 @@ impl Scheduler {
     pub async fn resume(&self, id: ChainId) -> Result<ActionId> {
         let query = ChainQuery { ids: Some(vec![id]), ..ChainQuery::default() };
         let chain = self.chains(query).await?.pop().ok_or(Error::NoSuchChain(id))?;
-        let now = self.now();
-        let first = chain.recurring.first;
-        let next =
-            if first > now { Some(first) } else { chain.recurring.recurrence.next(now, now) };
-        let next = next.ok_or_else(|| {
+        let next = chain.recurring.resumed_at(self.now()).ok_or_else(|| {
             Invalid::new(
                 "chain",
                 id.to_string(),
