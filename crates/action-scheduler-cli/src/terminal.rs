@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use tracing::level_filters::LevelFilter;
@@ -119,6 +120,14 @@ pub fn progress(total: Option<u64>) -> ProgressBar {
             None => "{spinner} {human_pos} ({rate})",
         },
     );
+    bar
+}
+
+/// Shows that something is going on, in words that are set as it goes on.
+pub fn activity() -> ProgressBar {
+    let bar = BARS.add(ProgressBar::new_spinner());
+    set_style(&bar, "{spinner} {msg}");
+    bar.enable_steady_tick(Duration::from_millis(100));
     bar
 }
 

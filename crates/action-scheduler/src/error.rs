@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::action::{ActionId, ChainId, Status};
 use crate::schedule::cron::CronError;
+use crate::store::ChainState;
 use crate::time::DateTextError;
 
 /// The result of everything in this crate that can fail.
@@ -38,6 +39,18 @@ pub enum Error {
         /// What was asked, as a past participle ("re-run").
         verb: &'static str,
         /// The statuses that would have allowed it, in words.
+        allowed: &'static str,
+    },
+    /// The chain exists, but its state does not allow what was asked.
+    #[error("chain {chain} is {state}; only {allowed} can be {verb}")]
+    WrongChainState {
+        /// The chain in question.
+        chain: ChainId,
+        /// The state it is in.
+        state: ChainState,
+        /// What was asked, as a past participle ("resumed").
+        verb: &'static str,
+        /// The chains that would have allowed it, in words.
         allowed: &'static str,
     },
     /// The store did not do its part.
@@ -84,17 +97,14 @@ impl Invalid {
 pub struct StoreError {
     /// What kind of failure this is.
     pub kind: StoreErrorKind,
-    /// One line: what was wrong, where, and what to do.
+    /// One line: what was wrong, where, what to do, and what the database driver said.
     pub message: String,
-    /// What the database driver said.
-    #[source]
-    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl StoreError {
-    /// An error with no driver error behind it.
+    /// An error of this kind.
     pub fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), source: None }
+        Self { kind, message: message.into() }
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails is to panic")]
 
 pub mod conformance;
+pub mod crash;
 pub mod memory;
 pub mod model;
 

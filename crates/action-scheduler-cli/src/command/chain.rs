@@ -17,6 +17,7 @@ Examples:
   action-scheduler chain get 12
   action-scheduler chain pause 12 --reason 'the shop is closed'
   action-scheduler chain resume 12
+  action-scheduler chain end 12
 
 A chain is all the instances, past and next, of one recurring action. It is paused after failures
 in a row (5, see failure_threshold in the config) and goes on when it is resumed.";
@@ -49,6 +50,12 @@ enum What {
         /// Why, for people to read
         #[arg(long, default_value = "paused by hand")]
         reason: String,
+    },
+    /// End chains for good: what is pending is canceled, what is running has nothing after it
+    End {
+        /// The chains
+        #[arg(required = true)]
+        ids: Vec<ChainId>,
     },
     /// Let paused chains go on at their next date
     Resume {
@@ -103,15 +110,6 @@ impl From<State> for ChainState {
     }
 }
 
-/// The name of a state.
-pub fn state_name(state: ChainState) -> &'static str {
-    match state {
-        ChainState::Active => "active",
-        ChainState::Paused => "paused",
-        ChainState::Ended => "ended",
-    }
-}
-
 /// Does it.
 pub async fn run(app: &App, options: Options) -> Result<()> {
     let opened = app.existing().await?;
@@ -119,17 +117,29 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
         What::List(list) => print_list(app, &opened, list).await,
         What::Get { id, json } => get(app, &opened, id, json).await,
         What::Pause { ids, reason } => {
-            let mut failed = false;
-            for id in ids {
-                match opened.scheduler.pause(id, &reason).await.map_err(not_done) {
-                    Ok(()) => output::print(&format!("chain {id} is paused"))?,
-                    Err(error) => failed |= tell_and_go_on(error)?,
-                }
-            }
-            if failed { Err(Told(FAILED).into()) } else { Ok(()) }
+            change_each(&ids, "paused", async |id| opened.scheduler.pause(id, &reason).await).await
+        }
+        What::End { ids } => {
+            change_each(&ids, "ended", async |id| opened.scheduler.end(id).await).await
         }
         What::Resume { ids, json } => resume(&opened, ids, json).await,
     }
+}
+
+/// Changes one chain after another.
+async fn change_each(
+    ids: &[ChainId],
+    done: &str,
+    change: impl AsyncFn(ChainId) -> action_scheduler::Result<()>,
+) -> Result<()> {
+    let mut failed = false;
+    for id in ids {
+        match change(*id).await.map_err(not_done) {
+            Ok(()) => output::print(&format!("chain {id} is {done}"))?,
+            Err(error) => failed |= tell_and_go_on(error)?,
+        }
+    }
+    if failed { Err(Told(FAILED).into()) } else { Ok(()) }
 }
 
 async fn print_list(app: &App, opened: &Opened, list: List) -> Result<()> {
@@ -181,7 +191,7 @@ fn row(chain: &Chain, dates: &Dates) -> Vec<Cell> {
         Cell::plain(&chain.group),
         Cell::new(shortened(chain.args.as_str()), &chain.args),
         Cell::new(schedule.to_string(), &schedule),
-        Cell::plain(state_name(chain.state)),
+        Cell::plain(chain.state),
         Cell::plain(chain.failures),
         chain.head.map_or_else(Cell::empty, Cell::plain),
         optional(&chain.key),
@@ -207,7 +217,7 @@ async fn get(app: &App, opened: &Opened, id: ChainId, json: bool) -> Result<()> 
         ("priority", chain.priority.to_string()),
         ("schedule", Schedule::Recurring(chain.recurring.clone()).to_string()),
         ("first", dates.show(chain.recurring.first)),
-        ("state", state_name(chain.state).to_owned()),
+        ("state", chain.state.to_string()),
         ("failures", format!("{} in a row", chain.failures)),
         ("created_at", dates.show(chain.created_at)),
     ];

@@ -1,6 +1,7 @@
 //! The commands, one file each: its arguments, and what it does.
 
 mod action;
+mod bench;
 mod cancel;
 mod chain;
 mod check_config;
@@ -43,6 +44,8 @@ pub enum Command {
     Watch(watch::Options),
     /// Check the config file and show what is in effect
     CheckConfig(check_config::Options),
+    /// Measure how fast the engine is on this machine
+    Bench(bench::Options),
     /// Print a completion script for a shell
     Completions(completions::Options),
 }
@@ -61,6 +64,7 @@ pub async fn run(app: &App, command: Command) -> Result<()> {
         Command::Status(options) => status::run(app, &options).await,
         Command::Watch(options) => watch::run(app, options).await,
         Command::CheckConfig(options) => check_config::run(app, &options),
+        Command::Bench(options) => bench::run(app, options).await,
         Command::Completions(options) => completions::run(&options),
     }
 }

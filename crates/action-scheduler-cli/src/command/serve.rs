@@ -101,6 +101,9 @@ pub async fn ensure_schedules(scheduler: &Scheduler, config: &Config) -> Result<
             Ensured::Unchanged => tracing::debug!(%name, "schedule is there"),
             Ensured::Created(action) => tracing::info!(%name, %action, "schedule created"),
             Ensured::Replaced(action) => tracing::info!(%name, %action, "schedule replaced"),
+            Ensured::Running => {
+                tracing::warn!(%name, "schedule changed, but the old one still runs; start again later")
+            }
         }
     }
     Ok(())

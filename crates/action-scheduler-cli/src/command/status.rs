@@ -80,11 +80,7 @@ impl Report {
             counts: figures(&stats),
             past_due: stats.past_due,
             open_claims: stats.claims,
-            chains: stats
-                .chains
-                .iter()
-                .map(|(state, count)| (super::chain::state_name(*state), *count))
-                .collect(),
+            chains: stats.chains.iter().map(|(state, count)| (state.as_str(), *count)).collect(),
             runners: runners.collect(),
             paused_chains: scheduler.chains(paused).await?,
         })

@@ -8,7 +8,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
 use super::plan::Plan;
-use crate::action::ActionId;
+use crate::action::{self, ActionId};
 use crate::handler::{Failure, HandlerContext};
 
 /// An attempt that has been started in the store.
@@ -21,6 +21,7 @@ pub(super) struct Attempt {
 /// What an attempt reports.
 pub(super) struct Report {
     pub(super) action: ActionId,
+    pub(super) attempt: action::Attempt,
     pub(super) news: News,
 }
 
@@ -35,9 +36,9 @@ pub(super) enum News {
 impl Attempt {
     /// Runs to the end, or until `kill_after`. Dropping this ends the handler at once.
     pub(super) async fn run(self, reports: UnboundedSender<Report>) {
-        let action = self.context.id();
+        let (action, attempt) = (self.context.id(), self.context.attempt());
         // The other end is gone only when the runner is, and then nobody wants to know.
-        let report = |news| drop(reports.send(Report { action, news }));
+        let report = |news| drop(reports.send(Report { action, attempt, news }));
         let policy = &self.plan.policy;
         let mut work = std::pin::pin!(self.call_handlers());
         let in_time = tokio::time::timeout(policy.timeout, &mut work).await;

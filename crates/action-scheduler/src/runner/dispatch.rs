@@ -19,7 +19,7 @@ use super::memory::used_memory;
 use super::plan::Plans;
 use super::shutdown::Shutdown;
 use super::verdict::{Case, Verdict};
-use crate::action::{ActionId, ClaimId};
+use crate::action::{self, ActionId, ClaimId};
 use crate::error::Result;
 use crate::handler::HandlerContext;
 use crate::log::NewLogEntry;
@@ -73,8 +73,9 @@ pub(super) struct Dispatcher {
 
     /// Claimed and not yet started, in claim order.
     ready: VecDeque<Ready>,
-    /// Started and not yet ended.
-    running: HashMap<ActionId, Running>,
+    /// Started and not yet ended. An action that was taken from this runner, or canceled, and came back to it may have
+    /// two attempts here.
+    running: HashMap<(ActionId, action::Attempt), Running>,
     attempts: JoinSet<()>,
     /// What is told to the store on the side, and need not be waited for until the end.
     side: JoinSet<()>,
@@ -386,7 +387,7 @@ impl Dispatcher {
         while self.attempts.try_join_next().is_some() {}
     }
 
-    fn execute(&mut self, claim: ClaimId, action: ClaimedAction, attempt: crate::action::Attempt) {
+    fn execute(&mut self, claim: ClaimId, action: ClaimedAction, attempt: action::Attempt) {
         let plan = self.plans.of(&action.hook);
         let now = self.scheduler.now();
         let deadline = now.checked_add(plan.policy.timeout).unwrap_or(jiff::Timestamp::MAX);
@@ -416,16 +417,16 @@ impl Dispatcher {
             hook: context.hook().clone(),
             attempt,
         });
-        self.running.insert(id, running);
+        self.running.insert((id, attempt), running);
         self.attempts.spawn(Attempt { context, plan, cancellation }.run(self.reporter.clone()));
     }
 
     // Recording.
 
-    fn take_report(&mut self, Report { action, news }: Report) {
+    fn take_report(&mut self, Report { action, attempt, news }: Report) {
         match news {
             News::TimedOut => {
-                let Some(running) = self.running.get_mut(&action) else { return };
+                let Some(running) = self.running.get_mut(&(action, attempt)) else { return };
                 running.timed_out = true;
                 let (claim, context) = (running.claim, running.context.clone());
                 let verdict = self.case(&context, claim).timed_out();
@@ -435,7 +436,8 @@ impl Dispatcher {
             }
             News::Ended(result) => {
                 // What was ended by force has a verdict already.
-                let Some(Running { claim, context, timed_out, .. }) = self.running.remove(&action)
+                let Some(Running { claim, context, timed_out, .. }) =
+                    self.running.remove(&(action, attempt))
                 else {
                     return;
                 };
@@ -562,7 +564,7 @@ impl Dispatcher {
         let entries: Vec<_> = self
             .running
             .iter()
-            .flat_map(|(id, running)| {
+            .flat_map(|((id, _), running)| {
                 running.context.take_entries().into_iter().map(|entry| (*id, entry))
             })
             .collect();

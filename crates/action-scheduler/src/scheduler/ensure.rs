@@ -3,7 +3,6 @@
 use super::Scheduler;
 use crate::action::{ActionId, NewAction, Unique};
 use crate::error::{Invalid, Result};
-use crate::query::Query;
 use crate::schedule::Schedule;
 use crate::store::{ChainQuery, ChainState};
 
@@ -16,11 +15,13 @@ pub enum Ensured {
     Created(ActionId),
     /// It differed from its declaration and was replaced.
     Replaced(ActionId),
+    /// It differed from its declaration and was ended, but an instance of it still runs; the new one is not stored yet.
+    Running,
 }
 
 impl Scheduler {
-    /// Makes sure that exactly one chain goes under `key`, as `action` describes it. An older one that differs is
-    /// canceled first, unless its instance is running: then it is replaced the next time this is called.
+    /// Makes sure that exactly one chain goes under `key`, as `action` describes it. An older one that differs is ended
+    /// first. While an instance of it runs the new one is refused, and [`Ensured::Running`] says so: call again later.
     pub async fn ensure(&self, key: &str, action: NewAction) -> Result<Ensured> {
         let Schedule::Recurring(wanted) = &action.schedule else {
             return Err(
@@ -45,11 +46,11 @@ impl Scheduler {
             return Ok(Ensured::Unchanged);
         }
         for chain in &known {
-            self.unschedule_all(Query::new().chain(chain.id)).await?;
+            self.end(chain.id).await?;
         }
         let stored = self.insert(vec![action.unique(Unique::Key(key.to_owned()))]).await?;
         Ok(match stored.into_iter().next().flatten() {
-            None => Ensured::Unchanged,
+            None => Ensured::Running,
             Some(id) if known.is_empty() => Ensured::Created(id),
             Some(id) => Ensured::Replaced(id),
         })

@@ -22,8 +22,8 @@ use crate::policy::{HookPattern, LogLevel, Policies};
 use crate::query::{Order, OrderBy, Query};
 use crate::schedule::{Interval, Recurrence};
 use crate::store::{
-    Chain, ChainChange, ChainChanged, ChainQuery, ChainState, Change, Insert, Requeue, Runner,
-    Statement, Stats, Store, Target,
+    Chain, ChainChange, ChainChanged, ChainQuery, Change, Insert, Requeue, Runner, Statement,
+    Stats, Store, Target,
 };
 use crate::time::parse_date;
 
@@ -433,22 +433,22 @@ impl Scheduler {
         self.change_chain(id, ChainChange::Resume { next }).await?.ok_or(Error::NoSuchChain(id))
     }
 
+    /// Ends a chain for good: its pending instance is canceled; one that is running has none after it.
+    pub async fn end(&self, id: ChainId) -> Result<()> {
+        self.change_chain(id, ChainChange::End).await.map(|_| ())
+    }
+
     async fn change_chain(&self, id: ChainId, change: ChainChange) -> Result<Option<ActionId>> {
-        let wanted = match change {
-            ChainChange::Pause { .. } => "only an active chain can be paused",
-            ChainChange::Resume { .. } => "only a paused chain can be resumed",
+        let (verb, allowed) = match change {
+            ChainChange::Pause { .. } => ("paused", "an active chain"),
+            ChainChange::Resume { .. } => ("resumed", "a paused chain"),
+            ChainChange::End => ("ended", "an active or paused chain"),
         };
         match self.0.store.change_chain(id, change, &self.0.context).await? {
             ChainChanged::Done(next) => Ok(next),
             ChainChanged::Missing => Err(Error::NoSuchChain(id)),
             ChainChanged::Refused(state) => {
-                let state = match state {
-                    ChainState::Active => "active",
-                    ChainState::Paused => "paused",
-                    ChainState::Ended => "ended",
-                };
-                Err(Invalid::new("chain", id.to_string(), format_args!("it is {state}; {wanted}"))
-                    .into())
+                Err(Error::WrongChainState { chain: id, state, verb, allowed })
             }
         }
     }

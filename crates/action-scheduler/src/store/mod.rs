@@ -560,6 +560,23 @@ pub enum ChainState {
     Ended,
 }
 
+impl ChainState {
+    /// `active`, `paused` or `ended`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ChainState::Active => "active",
+            ChainState::Paused => "paused",
+            ChainState::Ended => "ended",
+        }
+    }
+}
+
+impl std::fmt::Display for ChainState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// A change to a chain.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ChainChange {
@@ -573,6 +590,8 @@ pub enum ChainChange {
         /// The date of the next instance.
         next: Timestamp,
     },
+    /// A chain that has not ended does so: its pending instance is canceled; one in-progress ends, with none after it.
+    End,
 }
 
 /// The answer to a [`ChainChange`].

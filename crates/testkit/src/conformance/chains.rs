@@ -315,6 +315,36 @@ pub async fn an_instance_paused_while_it_runs_is_the_last(store: StoreUnderTest)
     assert_eq!(store.chain(chain).await.state, ChainState::Paused);
 }
 
+/// Ended, a chain has nothing pending and never goes on; one that has ended cannot be ended again.
+pub async fn a_chain_can_be_ended_whether_active_or_paused(store: StoreUnderTest) {
+    for is_paused in [false, true] {
+        let id = store.put(hourly("renew", store.now())).await;
+        let chain = store.action(id).await.chain.unwrap();
+        if is_paused {
+            store.change_chain(chain, pause("stop"), &context()).await.unwrap();
+        }
+        let answer = store.change_chain(chain, ChainChange::End, &context()).await.unwrap();
+        assert_eq!(answer, ChainChanged::Done(None));
+        assert_eq!(store.status(id).await, Status::Canceled);
+        let ended = store.chain(chain).await;
+        assert_eq!((ended.state, ended.reason), (ChainState::Ended, None));
+        let again = store.change_chain(chain, ChainChange::End, &context()).await.unwrap();
+        assert_eq!(again, ChainChanged::Refused(ChainState::Ended));
+    }
+}
+
+/// Ended while it runs, an instance comes to its end and has none after it.
+pub async fn an_instance_whose_chain_ends_while_it_runs_is_the_last(store: StoreUnderTest) {
+    let (chain, running) = store.running_chain().await;
+    store.change_chain(chain, ChainChange::End, &context()).await.unwrap();
+    assert_eq!(store.status(running.id).await, Status::InProgress);
+    let finish = running.ended_then(Outcome::Complete, Some(store.in_seconds(60)), None);
+    assert_eq!(store.report(finish).await, recorded());
+    assert_eq!(store.status(running.id).await, Status::Complete);
+    assert_eq!(store.live_instances(chain).await, []);
+    assert_eq!(store.chain(chain).await.state, ChainState::Ended);
+}
+
 /// Resumed while its instance still runs, the chain goes on with that one, and has no second beside it.
 pub async fn a_chain_resumed_under_way_does_not_double(store: StoreUnderTest) {
     let (chain, running) = store.running_chain().await;

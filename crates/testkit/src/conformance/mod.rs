@@ -215,6 +215,8 @@ macro_rules! conformance_suite {
             deleting_the_pending_instance_ends_the_chain,
             pausing_cancels_the_pending_instance,
             an_instance_paused_while_it_runs_is_the_last,
+            a_chain_can_be_ended_whether_active_or_paused,
+            an_instance_whose_chain_ends_while_it_runs_is_the_last,
             a_chain_resumed_under_way_does_not_double,
             a_chain_is_resumed_once,
             changes_that_the_state_does_not_allow_are_refused,

@@ -175,6 +175,18 @@ impl State {
                 }
                 ChainChanged::Done(next)
             }
+            (ChainChange::End, ChainState::Active | ChainState::Paused) => {
+                chain.state = ChainState::Ended;
+                chain.reason = None;
+                let head = chain.head;
+                let is_pending = |id: &ActionId| {
+                    self.actions.get(id).is_some_and(|row| row.action.status == Status::Pending)
+                };
+                if let Some(head) = head.filter(is_pending) {
+                    self.cancel_one(head, None, context, now);
+                }
+                ChainChanged::Done(None)
+            }
             (_, state) => ChainChanged::Refused(state),
         }
     }

@@ -3,7 +3,7 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::change::cancel_paused;
+use super::change::cancel_pending;
 use super::error::wrap;
 use super::finish::insert_next;
 use super::log;
@@ -110,7 +110,7 @@ fn try_change(
                     Some(context),
                     Some(reason),
                 )?;
-                cancel_paused(write, head, context)?;
+                cancel_pending(write, head, context)?;
             }
             Ok(ChainChanged::Done(None))
         }
@@ -136,6 +136,15 @@ fn try_change(
             log::append(connection, next, write.now, Step::Resumed, None, Some(context), None)?;
             write.wakes = true;
             Ok(ChainChanged::Done(Some(next)))
+        }
+        (ChainChange::End, ChainState::Active | ChainState::Paused) => {
+            connection
+                .prepare_cached("UPDATE chains SET state = ?2, reason = NULL WHERE id = ?1")?
+                .execute(params![id.get(), row::state_code(ChainState::Ended)])?;
+            if let Some(head) = head {
+                cancel_pending(write, head, context)?;
+            }
+            Ok(ChainChanged::Done(None))
         }
         (_, state) => Ok(ChainChanged::Refused(state)),
     }

@@ -135,8 +135,8 @@ fn end_chain(connection: &Connection, present: &Present) -> rusqlite::Result<()>
     Ok(())
 }
 
-/// Cancels the pending head of a chain that is being paused.
-pub(super) fn cancel_paused(
+/// Cancels the head of a chain, if it is pending.
+pub(super) fn cancel_pending(
     write: &mut Write<'_>,
     head: ActionId,
     context: &Context,

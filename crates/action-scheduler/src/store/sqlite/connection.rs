@@ -37,7 +37,7 @@ pub(super) fn open(file: &str, access: Access) -> StoreResult<Connection> {
     connection.busy_handler(Some(wait_for_lock)).map_err(wrap(file))?;
     connection.set_prepared_statement_cache_capacity(128);
     let cache_kib = match access {
-        Access::Write => 32 * 1024,
+        Access::Write => 64 * 1024,
         Access::Read => 4 * 1024,
     };
     connection.pragma_update(None, "cache_size", -cache_kib).map_err(wrap(file))?;

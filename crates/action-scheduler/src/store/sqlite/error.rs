@@ -25,11 +25,7 @@ pub(super) fn wrap(file: &str) -> impl Fn(rusqlite::Error) -> StoreError {
             }
             _ => "unexpected answer of SQLite",
         };
-        StoreError {
-            kind,
-            message: format!("{file}: {advice} ({error})"),
-            source: Some(Box::new(error)),
-        }
+        StoreError::new(kind, format!("{file}: {advice} ({error})"))
     }
 }
 

@@ -37,10 +37,10 @@ fn fill(connection: &mut Connection, actions: u64) -> rusqlite::Result<()> {
             .prepare_cached(
                 "WITH RECURSIVE n (i) AS (SELECT ?1 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?2) \
                  INSERT INTO actions (hook, grp, priority, kind, scheduled_at, created_at, args) \
-                 SELECT hooks.id, groups.id, 10, 0, 1, 1, '[' || i || ']' FROM n, hooks, groups \
+                 SELECT hooks.id, groups.id, 10, 0, ?3, ?3, '[' || i || ']' FROM n, hooks, groups \
                  WHERE hooks.name = 'floor' AND groups.name = ''",
             )?
-            .execute([from, to])?;
+            .execute(params![from, to, now()])?;
         transaction
             .prepare_cached(
                 "INSERT INTO logs (action, seq, at, step) SELECT id, 1, created_at, ?1 FROM actions \
@@ -59,8 +59,8 @@ fn fill(connection: &mut Connection, actions: u64) -> rusqlite::Result<()> {
 fn move_batch(connection: &mut Connection, batch: u32) -> rusqlite::Result<u64> {
     let transaction = connection.transaction()?;
     let claim: i64 = transaction
-        .prepare_cached("INSERT INTO claims (runner, claimed_at) VALUES (1, 1) RETURNING id")?
-        .query_row([], |row| row.get(0))?;
+        .prepare_cached("INSERT INTO claims (runner, claimed_at) VALUES (1, ?1) RETURNING id")?
+        .query_row([now()], |row| row.get(0))?;
     let mut claimed = 0;
     {
         // Whoever claims has to read what is to be done.
@@ -82,32 +82,37 @@ fn move_batch(connection: &mut Connection, batch: u32) -> rusqlite::Result<u64> 
     transaction.commit()?;
 
     let log = "INSERT INTO logs (action, seq, at, step, attempt, context) \
-         SELECT id, ?2, 1, ?3, 1, 'bench' FROM actions WHERE claim = ?1 AND claim IS NOT NULL AND phase = 0";
+         SELECT id, ?2, ?4, ?3, 1, 'bench' FROM actions WHERE claim = ?1 AND claim IS NOT NULL AND phase = 0";
     let transaction = connection.transaction()?;
     transaction
         .prepare_cached(
-            "UPDATE actions SET status = 1, attempts = attempts + 1, started_at = 1, finished_at = NULL \
+            "UPDATE actions SET status = 1, attempts = attempts + 1, started_at = ?2, finished_at = NULL \
              WHERE claim = ?1 AND claim IS NOT NULL AND phase = 0 AND status = 0",
         )?
-        .execute([claim])?;
-    transaction.prepare_cached(log)?.execute(params![claim, 2, Step::Started.code()])?;
+        .execute([claim, now()])?;
+    transaction.prepare_cached(log)?.execute(params![claim, 2, Step::Started.code(), now()])?;
     transaction
         .prepare_cached("UPDATE counts SET n = n + CASE status WHEN 0 THEN -?1 ELSE ?1 END WHERE status IN (0, 1)")?
         .execute([claimed])?;
     transaction.commit()?;
 
     let transaction = connection.transaction()?;
-    transaction.prepare_cached(log)?.execute(params![claim, 3, Step::Complete.code()])?;
+    transaction.prepare_cached(log)?.execute(params![claim, 3, Step::Complete.code(), now()])?;
     transaction
         .prepare_cached(
-            "UPDATE actions SET status = 2, phase = 2, finished_at = 1 \
+            "UPDATE actions SET status = 2, phase = 2, finished_at = ?2 \
              WHERE claim = ?1 AND claim IS NOT NULL AND phase = 0 AND status = 1",
         )?
-        .execute([claim])?;
+        .execute([claim, now()])?;
     transaction.prepare_cached("DELETE FROM claims WHERE id = ?1")?.execute([claim])?;
     transaction
         .prepare_cached("UPDATE counts SET n = n + CASE status WHEN 1 THEN -?1 ELSE ?1 END WHERE status IN (1, 2)")?
         .execute([claimed])?;
     transaction.commit()?;
     Ok(claimed)
+}
+
+/// Dates are as long as those of real rows.
+fn now() -> i64 {
+    jiff::Timestamp::now().as_microsecond()
 }

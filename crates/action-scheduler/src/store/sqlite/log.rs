@@ -54,8 +54,8 @@ pub(super) fn append_each(
     connection
         .prepare_cached(
             "INSERT INTO logs (action, seq, at, step, attempt, context) \
-             SELECT id, (SELECT coalesce(max(seq), 0) + 1 FROM logs WHERE action = actions.id), ?2, ?3, attempts, ?4 \
-             FROM actions WHERE id IN (SELECT value FROM json_each(?1))",
+             SELECT actions.id, (SELECT coalesce(max(seq), 0) + 1 FROM logs WHERE action = actions.id), ?2, ?3, attempts, ?4 \
+             FROM json_each(?1) AS wanted CROSS JOIN actions ON actions.id = wanted.value",
         )?
         .execute(params![json_array(actions), at.as_microsecond(), step.code(), context.as_str()])?;
     Ok(())

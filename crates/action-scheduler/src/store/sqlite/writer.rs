@@ -202,7 +202,10 @@ impl Loop {
             }
             if look {
                 self.looking.store(false, Ordering::Release);
-                let now = self.data_version();
+                let mut now = self.data_version();
+                if now == seen && self.let_others_finish() {
+                    now = self.data_version();
+                }
                 if now != seen {
                     seen = now;
                     self.wake.send_modify(|count| *count = count.wrapping_add(1));
@@ -214,6 +217,13 @@ impl Loop {
     /// A number that changes when another connection has written (not this one).
     fn data_version(&self) -> Option<i64> {
         self.connection.pragma_query_value(None, "data_version", |row| row.get(0)).ok()
+    }
+
+    /// Waits for whoever is writing. The file system tells of a transaction when it is written, which is before it is on
+    /// the disk, and only then is it there to be seen: nothing tells of that moment, but the lock is free after it.
+    fn let_others_finish(&self) -> bool {
+        // Writes nothing. Should the lock not be had, a job that needs it says why.
+        self.connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_ok()
     }
 
     fn commit(&mut self, jobs: Vec<Job>) {
