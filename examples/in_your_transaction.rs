@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // The scheduler's tables are in the same file as those of the shop.
+    // The scheduler makes the file; the shop then has its tables in it, beside those of the scheduler.
     let scheduler = Scheduler::open("sqlite:shop.db").await?;
     let shop = open_shop("shop.db").await?;
     let (confirm, mut confirmed) = mpsc::unbounded_channel();
