@@ -1,7 +1,7 @@
 //! Sends many e-mails through an SMTP server: scheduled in bulk, sent by many workers at once, each over a connection
 //! that is kept open.
 //!
-//! `cargo run --example emails -- 127.0.0.1:2525 10000`
+//! `cargo run -p action-scheduler-examples --example emails -- 127.0.0.1:2525 10000`
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

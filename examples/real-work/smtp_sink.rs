@@ -2,7 +2,7 @@
 //!
 //! As many real ones do, it is not always willing: every hundredth recipient is told to come back later, once.
 //!
-//! `cargo run --example smtp_sink -- 127.0.0.1:2525`
+//! `cargo run -p action-scheduler-examples --example smtp_sink -- 127.0.0.1:2525`
 
 use std::collections::HashSet;
 use std::io::{self, Write};

@@ -32,3 +32,14 @@ pub use runner::{Runner, RunnerConfig, Shutdown};
 pub use schedule::Schedule;
 pub use scheduler::Scheduler;
 pub use store::Store;
+
+/// The Rust examples of the manual, compiled and run with those of this crate.
+#[cfg(doctest)]
+mod manual {
+    #[doc = include_str!("../../../README.md")]
+    mod readme {}
+    #[doc = include_str!("../../../docs/library.md")]
+    mod library {}
+    #[doc = include_str!("../../../docs/handlers.md")]
+    mod handlers {}
+}

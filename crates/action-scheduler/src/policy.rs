@@ -26,7 +26,7 @@ pub struct Policy {
     pub failure_threshold: Option<u32>,
     /// How long finished actions are kept.
     pub retention: Retention,
-    /// What is logged.
+    /// What is logged of running it. What people do to an action, and what recovery does, is always logged.
     pub log: LogLevel,
 }
 

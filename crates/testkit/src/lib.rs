@@ -4,8 +4,10 @@
 
 pub mod conformance;
 pub mod crash;
+pub mod faulty;
 pub mod memory;
 pub mod model;
 
 pub use conformance::StoreUnderTest;
+pub use faulty::FaultyStore;
 pub use memory::MemoryStore;

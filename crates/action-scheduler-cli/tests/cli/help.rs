@@ -21,24 +21,29 @@ fn help(sandbox: &Sandbox, path: &[String]) -> String {
     sandbox.ok(&args)
 }
 
-#[test]
-fn every_command_explains_itself() {
-    let sandbox = Sandbox::new();
-    let mut reference = String::new();
-    for path in commands(&sandbox, &[]) {
-        let text = help(&sandbox, &path);
+/// The name of every command, and its help. The global options, the same everywhere, are in the first only.
+pub fn reference(sandbox: &Sandbox) -> Vec<(String, String)> {
+    let entry = |path: Vec<String>| {
+        let text = help(sandbox, &path);
         let (before, globals) = text.split_once("Global options:\n").unwrap();
         let text = match path.is_empty() {
             true => text.clone(),
-            // They are the same everywhere.
             false => {
                 let after = globals.split_once("\n\n").map_or("", |(_, after)| after);
                 format!("{before}{after}")
             }
         };
         let name = [&["action-scheduler".to_owned()], &path[..]].concat().join(" ");
-        reference.push_str(&format!("# {name}\n\n{}\n\n", text.trim_end()));
-    }
+        (name, text.trim_end().to_owned())
+    };
+    commands(sandbox, &[]).into_iter().map(entry).collect()
+}
+
+#[test]
+fn every_command_explains_itself() {
+    let entries = reference(&Sandbox::new());
+    let reference: String =
+        entries.iter().map(|(name, text)| format!("# {name}\n\n{text}\n\n")).collect();
     let mut settings = insta::Settings::clone_current();
     settings.set_prepend_module_to_snapshot(false);
     settings.bind(|| insta::assert_snapshot!("reference", reference));

@@ -8,5 +8,6 @@ mod config;
 mod formats;
 mod help;
 mod life;
+mod manual;
 mod sandbox;
 mod serve;

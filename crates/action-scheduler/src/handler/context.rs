@@ -69,12 +69,13 @@ impl HandlerContext {
         self.0.deadline
     }
 
-    /// Completes when the attempt should come to an end: its time is up, or its runner stops.
+    /// Completes when the attempt is about to be ended by force: a moment before `kill_after`, or when the grace period of
+    /// a stopping runner is over.
     pub async fn canceled(&self) {
         self.0.cancellation.cancelled().await;
     }
 
-    /// Whether the attempt should come to an end.
+    /// Whether the attempt is about to be ended by force.
     pub fn is_canceled(&self) -> bool {
         self.0.cancellation.is_cancelled()
     }

@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::mpsc::UnboundedSender;
@@ -10,6 +11,9 @@ use tokio_util::sync::CancellationToken;
 use super::plan::Plan;
 use crate::action::{self, ActionId};
 use crate::handler::{Failure, HandlerContext};
+
+/// How long a handler has, once it is told to end, before it is ended by force.
+pub(super) const LAST_MOMENT: Duration = Duration::from_secs(5);
 
 /// An attempt that has been started in the store.
 pub(super) struct Attempt {
@@ -46,11 +50,23 @@ impl Attempt {
             Ok(result) => result,
             Err(_) => {
                 report(News::TimedOut);
-                self.cancellation.cancel();
                 let remaining = policy.kill_after.saturating_sub(policy.timeout);
-                tokio::time::timeout(remaining, &mut work).await.unwrap_or_else(|_| {
-                    Err(Failure::new(format!("killed after {} s", policy.kill_after.as_secs_f64())))
-                })
+                // Whoever listens has a moment to end in good order first.
+                let notice = LAST_MOMENT.min(remaining / 2);
+                let before_notice =
+                    tokio::time::timeout(remaining.saturating_sub(notice), &mut work).await;
+                match before_notice {
+                    Ok(result) => result,
+                    Err(_) => {
+                        self.cancellation.cancel();
+                        tokio::time::timeout(notice, &mut work).await.unwrap_or_else(|_| {
+                            Err(Failure::new(format!(
+                                "killed after {} s",
+                                policy.kill_after.as_secs_f64()
+                            )))
+                        })
+                    }
+                }
             }
         };
         report(News::Ended(result));

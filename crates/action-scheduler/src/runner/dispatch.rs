@@ -11,7 +11,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::attempt::{Attempt, News, Report};
+use super::attempt::{Attempt, LAST_MOMENT, News, Report};
 use super::batch::Batches;
 use super::config::{RunReport, RunnerConfig, StopReason, Until};
 use super::liveness::Liveness;
@@ -26,7 +26,8 @@ use crate::log::NewLogEntry;
 use crate::observer::Event;
 use crate::scheduler::Scheduler;
 use crate::store::{
-    Claim, ClaimRequest, ClaimedAction, Claiming, Finish, Outcome, Pick, Recorded, Start, Started,
+    Claim, ClaimFilter, ClaimRequest, ClaimedAction, Claiming, Finish, Outcome, Pick, Recorded,
+    Start, Started, Store,
 };
 
 /// Work of the store that is under way.
@@ -50,6 +51,20 @@ async fn sleep_until(at: Option<Instant>) {
         Some(at) => tokio::time::sleep_until(at.into()).await,
         None => std::future::pending().await,
     }
+}
+
+/// How long it is until the next action is due, if there is one.
+async fn next_due(store: &dyn Store, filter: ClaimFilter) -> Option<Duration> {
+    let due = match store.next_due(filter).await {
+        Ok(due) => due?,
+        Err(error) => {
+            tracing::error!(%error, "cannot look for the next date; trying again");
+            return Some(STORE_RETRY);
+        }
+    };
+    // A date comes with the next whole millisecond of the timer, not the one before.
+    let wait = Duration::try_from(due.duration_since(store.clock().now())).unwrap_or_default();
+    Some(wait + Duration::from_millis(1))
 }
 
 /// How long to wait before the store is tried again after an error.
@@ -86,15 +101,20 @@ pub(super) struct Dispatcher {
     /// How many actions of each claim have not been recorded yet.
     open: HashMap<ClaimId, usize>,
 
-    claiming: Pending<Result<Claiming>>,
+    claiming: Pending<(Result<Claiming>, Option<Duration>)>,
     starting: Pending<(Vec<Ready>, Result<Vec<Started>>)>,
     recording: Pending<(Vec<Settled>, Result<Vec<Recorded>>)>,
+    /// The actions whose results are being recorded.
+    unrecorded: Vec<ActionId>,
     /// Claim nothing before this.
     claim_after: Option<Instant>,
     /// The store failed: start and record nothing before this.
     store_after: Option<Instant>,
-    /// When handlers that still run are ended.
+    /// When handlers that still run are told to end; a moment later they are ended by force.
     grace_ends: Option<Instant>,
+    force_at: Option<Instant>,
+    /// When what could not be recorded is given up, as the process is to stop at once.
+    give_up_at: Option<Instant>,
     /// No further claims are made, for this reason.
     closing: Option<StopReason>,
     report: RunReport,
@@ -144,9 +164,12 @@ impl Dispatcher {
             claiming: None,
             starting: None,
             recording: None,
+            unrecorded: Vec::new(),
             claim_after: None,
             store_after: None,
             grace_ends: None,
+            force_at: None,
+            give_up_at: None,
             closing: None,
             report: RunReport {
                 batches: 0,
@@ -192,17 +215,24 @@ impl Dispatcher {
                 }
                 outcome = completion(&mut self.recording) => self.recorded(outcome),
                 (actions, outcome) = completion(&mut self.starting) => self.started(actions, outcome),
-                outcome = completion(&mut self.claiming) => self.claimed(outcome).await,
+                (outcome, next_due) = completion(&mut self.claiming) => self.claimed(outcome, next_due),
                 () = self.shutdown.stopping(), if self.grace_ends.is_none() => self.told_to_stop(),
-                () = self.shutdown.stopping_at_once(), if runs => self.end_running(),
-                () = sleep_until(self.grace_ends), if runs => self.end_running(),
+                () = self.shutdown.stopping_at_once(), if self.give_up_at.is_none() => self.stop_at_once(),
+                () = sleep_until(self.grace_ends), if runs && self.force_at.is_none() => self.tell_to_end(),
+                () = sleep_until(self.force_at), if runs => self.end_running(),
+                () = sleep_until(self.give_up_at) => {
+                    self.tell_what_is_lost();
+                    break;
+                }
                 () = sleep_until(self.store_after) => self.store_after = None,
                 () = sleep_until(self.claim_after), if open => self.claim_after = None,
                 Ok(()) = wake.changed(), if open => self.claim_after = None,
-                _ = notes.tick(), if runs => self.store_notes().await,
+                _ = notes.tick(), if runs => self.store_notes(),
             }
         }
-        while self.side.join_next().await.is_some() {}
+        if self.give_up_at.is_none() {
+            while self.side.join_next().await.is_some() {}
+        }
         self.report.stopped = self.closing.unwrap_or(StopReason::Told);
         self.report
     }
@@ -243,7 +273,18 @@ impl Dispatcher {
             open_claims: self.config.concurrent_batches,
         };
         let store = Arc::clone(self.scheduler.store());
-        self.claiming = Some(Box::pin(async move { store.claim(request).await }));
+        let filter = match &self.pick {
+            Pick::Due(filter) => Some(filter.clone()),
+            Pick::Ids(_) => None,
+        };
+        self.claiming = Some(Box::pin(async move {
+            let outcome = store.claim(request).await;
+            let next_due = match (&outcome, filter) {
+                (Ok(Claiming::Nothing), Some(filter)) => next_due(&*store, filter).await,
+                _ => None,
+            };
+            (outcome, next_due)
+        }));
     }
 
     /// Whether a limit of time or memory is reached (reference, section 5).
@@ -267,7 +308,8 @@ impl Dispatcher {
         matches!(self.closing, Some(StopReason::TimeLimit | StopReason::MemoryLimit))
     }
 
-    async fn claimed(&mut self, outcome: Result<Claiming>) {
+    /// A claim was answered; with nothing to claim, there may be in so long.
+    fn claimed(&mut self, outcome: Result<Claiming>, next_due: Option<Duration>) {
         let idle = self.open.is_empty() && self.verdicts.is_empty();
         let drains = matches!(self.config.until, Until::Drained { .. });
         match outcome {
@@ -281,7 +323,10 @@ impl Dispatcher {
                 }
             }
             Ok(Claiming::Full) if drains && idle => self.closing = Some(StopReason::AtCapacity),
-            Ok(Claiming::Nothing) => self.claim_after = Some(self.next_look().await),
+            Ok(Claiming::Nothing) => {
+                let poll = self.config.poll_interval;
+                self.claim_after = Some(Instant::now() + next_due.unwrap_or(poll).min(poll));
+            }
             Ok(Claiming::Full) => {
                 self.claim_after = Some(Instant::now() + FULL_RETRY.min(self.config.poll_interval));
             }
@@ -290,25 +335,6 @@ impl Dispatcher {
                 self.claim_after = Some(Instant::now() + STORE_RETRY);
             }
         }
-    }
-
-    /// When there is something to claim, or the poll interval is over.
-    async fn next_look(&mut self) -> Instant {
-        let poll = self.config.poll_interval;
-        let Pick::Due(filter) = &self.pick else { return Instant::now() + poll };
-        let wait = match self.scheduler.store().next_due(filter.clone()).await {
-            Ok(Some(due)) => {
-                let wait = due.duration_since(self.scheduler.now());
-                // A date comes with the next whole millisecond of the timer, not the one before.
-                Duration::try_from(wait).unwrap_or_default() + Duration::from_millis(1)
-            }
-            Ok(None) => poll,
-            Err(error) => {
-                tracing::error!(%error, "cannot look for the next date; trying again");
-                STORE_RETRY
-            }
-        };
-        Instant::now() + wait.min(poll)
     }
 
     fn take_claim(&mut self, claim: Claim) {
@@ -394,7 +420,7 @@ impl Dispatcher {
         let cancellation = CancellationToken::new();
         let id = action.id;
         let problem =
-            action.chain.as_ref().and_then(|chain| chain.recurrence.as_ref().err().cloned());
+            action.chain.as_ref().and_then(|chain| chain.recurring.as_ref().err().cloned());
         let context = HandlerContext::new(action, attempt, deadline, cancellation.clone());
         if let Some(problem) = problem {
             let verdict = self.case(&context, claim).unreadable_schedule(&problem);
@@ -442,10 +468,12 @@ impl Dispatcher {
                     return;
                 };
                 self.batches.count(1);
-                let mut verdict = self.case(&context, claim).ended(result);
+                let case = Case { timed_out, ..self.case(&context, claim) };
+                let mut verdict = case.ended(result);
                 if timed_out && verdict.finish.outcome == Outcome::Failed {
                     // It is failed already; only the log has something to gain.
-                    self.append(action, std::mem::take(&mut verdict.finish.entries));
+                    let entries = std::mem::take(&mut verdict.finish.entries);
+                    self.append(entries.into_iter().map(|entry| (action, entry)).collect());
                     self.close_one(claim);
                 } else {
                     self.verdicts.push((context, verdict));
@@ -461,6 +489,7 @@ impl Dispatcher {
             attempt: context.attempt(),
             plan: self.plans.of(context.hook()),
             now: self.scheduler.now(),
+            timed_out: false,
             entries: context.take_entries(),
         }
     }
@@ -472,6 +501,8 @@ impl Dispatcher {
         let verdicts = std::mem::take(&mut self.verdicts);
         let finishes: Vec<Finish> =
             verdicts.iter().map(|(_, verdict)| verdict.finish.clone()).collect();
+        self.unrecorded.clear();
+        self.unrecorded.extend(finishes.iter().map(|finish| finish.action));
         let store = Arc::clone(self.scheduler.store());
         let context = self.scheduler.context().clone();
         self.recording = Some(Box::pin(async move {
@@ -488,9 +519,11 @@ impl Dispatcher {
                 let newer = std::mem::replace(&mut self.verdicts, verdicts);
                 self.verdicts.extend(newer);
                 self.store_after = Some(Instant::now() + STORE_RETRY);
+                self.unrecorded.clear();
                 return;
             }
         };
+        self.unrecorded.clear();
         for ((context, verdict), answer) in verdicts.into_iter().zip(answers) {
             self.tell(context.action(), &verdict, answer);
             self.close_one(verdict.finish.claim);
@@ -560,35 +593,27 @@ impl Dispatcher {
 
     // Notes of handlers.
 
-    async fn store_notes(&mut self) {
-        let entries: Vec<_> = self
-            .running
-            .iter()
-            .flat_map(|((id, _), running)| {
-                running.context.take_entries().into_iter().map(|entry| (*id, entry))
-            })
-            .collect();
-        if entries.is_empty() {
-            return;
+    fn store_notes(&mut self) {
+        let mut entries = Vec::new();
+        for ((action, _), running) in &self.running {
+            let noted = running.context.take_entries();
+            if !noted.is_empty() && self.plans.of(running.context.hook()).logs_all() {
+                entries.extend(noted.into_iter().map(|entry| (*action, entry)));
+            }
         }
-        if let Err(error) =
-            self.scheduler.store().append_log(entries, self.scheduler.context()).await
-        {
-            tracing::warn!(%error, "notes of running handlers were lost");
-        }
+        self.append(entries);
     }
 
-    /// Adds entries to the log of an action, on the side.
-    fn append(&mut self, action: ActionId, entries: Vec<NewLogEntry>) {
+    /// Adds entries to the log, on the side.
+    fn append(&mut self, entries: Vec<(ActionId, NewLogEntry)>) {
         if entries.is_empty() {
             return;
         }
         let store = Arc::clone(self.scheduler.store());
         let context = self.scheduler.context().clone();
-        let entries = entries.into_iter().map(|entry| (action, entry)).collect();
         self.side.spawn(async move {
             if let Err(error) = store.append_log(entries, &context).await {
-                tracing::warn!(%error, %action, "an entry of the log was lost");
+                tracing::warn!(%error, "entries of the log were lost");
             }
         });
     }
@@ -625,6 +650,36 @@ impl Dispatcher {
                 tracing::warn!(%error, "claimed actions could not be given back yet");
             }
         });
+    }
+
+    /// The grace period is over.
+    fn tell_to_end(&mut self) {
+        for running in self.running.values() {
+            running.cancellation.cancel();
+        }
+        self.force_at = Some(Instant::now() + LAST_MOMENT);
+    }
+
+    fn stop_at_once(&mut self) {
+        self.closing = Some(StopReason::Told);
+        self.grace_ends.get_or_insert_with(Instant::now);
+        self.give_up_at = Some(Instant::now() + LAST_MOMENT);
+        self.end_running();
+    }
+
+    /// The store did not take what was to be recorded: says which actions it is about. Others will find them in-progress
+    /// under a runner that died.
+    fn tell_what_is_lost(&self) {
+        let ids = self
+            .unrecorded
+            .iter()
+            .copied()
+            .chain(self.verdicts.iter().map(|(context, _)| context.id()));
+        let ids: Vec<String> = ids.map(|id| id.to_string()).collect();
+        tracing::error!(
+            actions = ids.join(" "),
+            "stopped before the results of these actions could be recorded"
+        );
     }
 
     /// Ends what still runs, and records it as the policy for crashes has it.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::config::RunnerConfig;
 use super::plan::Plan;
+use super::process::Process;
 use super::verdict::Case;
 use crate::action::RunnerId;
 use crate::error::Result;
@@ -23,16 +24,24 @@ pub(super) struct Liveness {
 }
 
 impl Liveness {
-    /// Makes the runner known.
-    pub(super) async fn begin(scheduler: &Scheduler, config: &RunnerConfig) -> Result<Self> {
+    /// Makes the runner known, and recovers the work of those that are certain to have died: one that is started again
+    /// does not wait for its own lease.
+    pub(super) async fn begin(
+        scheduler: &Scheduler,
+        config: &RunnerConfig,
+    ) -> Result<(Self, Watched)> {
         let runner = NewRunner {
             name: name(),
+            process: Process::this().map(|process| process.to_string()),
             context: scheduler.context().clone(),
             workers: u32::try_from(config.workers).unwrap_or(u32::MAX),
             lease: config.lease,
         };
         let id = scheduler.store().register(runner.clone()).await?;
-        Ok(Self { scheduler: scheduler.clone(), runner, id: Arc::new(Mutex::new(id)) })
+        let liveness = Self { scheduler: scheduler.clone(), runner, id: Arc::new(Mutex::new(id)) };
+        let mut watched = Watched::default();
+        liveness.recover(&mut watched).await?;
+        Ok((liveness, watched))
     }
 
     /// The id that the runner has at the moment.
@@ -41,11 +50,10 @@ impl Liveness {
     }
 
     /// Beats four times in each lease, and looks whether others do.
-    pub(super) async fn keep(self) {
+    pub(super) async fn keep(self, mut watched: Watched) {
         let mut ticks =
             tokio::time::interval((self.runner.lease / 4).max(Duration::from_millis(1)));
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut watched = Watched::default();
         loop {
             ticks.tick().await;
             let beaten = async {
@@ -92,9 +100,17 @@ impl Liveness {
         let finishes = recovery.stranded.iter().map(|stranded| {
             let plan = Arc::new(Plan::of(&self.scheduler, &stranded.action.hook));
             let Stranded { action, claim, .. } = stranded;
-            Case { action, claim: *claim, attempt: action.attempts, plan, now, entries: Vec::new() }
-                .crashed(reason(stranded))
-                .finish
+            Case {
+                action,
+                claim: *claim,
+                attempt: action.attempts,
+                plan,
+                now,
+                timed_out: false,
+                entries: Vec::new(),
+            }
+            .crashed(reason(stranded))
+            .finish
         });
         let recorded = store.finish(finishes.collect(), self.scheduler.context()).await?;
         for (stranded, recorded) in recovery.stranded.iter().zip(recorded) {
@@ -138,10 +154,10 @@ fn name() -> String {
 /// The counts of beats that other runners stand at, and since when, by this process's own steady clock: neither a jump
 /// of the wall clock nor two clocks that differ can make a living runner look dead.
 #[derive(Default)]
-struct Watched(HashMap<RunnerId, (u64, Instant)>);
+pub(super) struct Watched(HashMap<RunnerId, (u64, Instant)>);
 
 impl Watched {
-    /// The runners that have not beaten for their lease.
+    /// The runners that have not beaten for their lease, or whose process is known to have ended.
     fn dead(&mut self, runners: Vec<crate::store::Runner>, own: RunnerId) -> Vec<DeadRunner> {
         let now = Instant::now();
         let mut dead = Vec::new();
@@ -151,7 +167,8 @@ impl Watched {
                 Some((beats, since)) if *beats == other.beats => *since,
                 _ => now,
             };
-            if now.duration_since(since) >= other.runner.lease {
+            let has_ended = other.runner.process.as_deref().is_some_and(Process::has_ended);
+            if has_ended || now.duration_since(since) >= other.runner.lease {
                 dead.push(DeadRunner { id: other.id, beats: other.beats });
             }
             present.insert(other.id, (other.beats, since));

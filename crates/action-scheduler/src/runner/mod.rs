@@ -1,7 +1,7 @@
 //! Claims due actions and runs them: claim, start, execute, record.
 //!
-//! [`dispatch`] is the loop that holds it together; [`attempt`] runs one attempt; [`verdict`] turns how it came out into
-//! what is stored; [`liveness`] gives signs of life and looks after the work of runners that stopped giving them.
+//! `dispatch` is the loop that holds it together; `attempt` runs one attempt; `verdict` turns how it came out into
+//! what is stored; `liveness` gives signs of life and looks after the work of runners that stopped giving them.
 
 mod attempt;
 mod batch;
@@ -10,11 +10,13 @@ mod dispatch;
 mod liveness;
 mod memory;
 mod plan;
+mod process;
 mod shutdown;
 mod verdict;
 
 pub use config::{BatchSize, RunReport, RunnerConfig, StopReason, Until};
 pub use memory::{peak_memory, used_memory};
+pub use process::Process;
 pub use shutdown::Shutdown;
 
 use self::dispatch::Dispatcher;
@@ -69,8 +71,8 @@ impl Runner {
     }
 
     async fn run_picked(self, pick: Pick, shutdown: Shutdown) -> Result<RunReport> {
-        let liveness = Liveness::begin(&self.scheduler, &self.config).await?;
-        let beating = tokio::spawn(liveness.clone().keep());
+        let (liveness, watched) = Liveness::begin(&self.scheduler, &self.config).await?;
+        let beating = tokio::spawn(liveness.clone().keep(watched));
         let report = Dispatcher::new(self.scheduler, self.config, pick, shutdown, liveness.clone())
             .run()
             .await;

@@ -20,6 +20,8 @@ pub(super) struct Case<'a> {
     pub(super) plan: Arc<Plan>,
     /// When it came to its end.
     pub(super) now: Timestamp,
+    /// Whether it was marked as timed out before.
+    pub(super) timed_out: bool,
     /// What its handlers logged and is not stored yet.
     pub(super) entries: Vec<NewLogEntry>,
 }
@@ -39,6 +41,8 @@ impl Case<'_> {
         };
         let wait = match failure.retry {
             _ if self.attempt.0 >= self.plan.policy.max_attempts => None,
+            // The chain has gone on to its next instance when this one timed out.
+            _ if self.timed_out && self.action.chain.is_some() => None,
             RetryAdvice::Never => None,
             RetryAdvice::After(wait) => Some(wait),
             RetryAdvice::Policy => {
@@ -134,11 +138,11 @@ impl Case<'_> {
 
     fn succession(&self) -> Option<Succession> {
         let chain = self.action.chain.as_ref()?;
-        let recurrence = chain.recurrence.as_ref().ok()?;
+        let recurring = chain.recurring.as_ref().ok()?;
         let owed = chain.owed.filter(|owed| *owed > self.now);
         Some(Succession {
             chain: chain.id,
-            next: owed.or_else(|| recurrence.next(self.action.scheduled_at, self.now)),
+            next: owed.or_else(|| recurring.next(self.action.scheduled_at, self.now)),
             failure_threshold: self.plan.policy.failure_threshold,
         })
     }

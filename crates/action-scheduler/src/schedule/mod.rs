@@ -44,19 +44,6 @@ impl Recurring {
         })?;
         Ok(Self { first, recurrence: Recurrence::Cron { cron, missed } })
     }
-
-    /// The date at which a chain that was paused goes on. What passed meanwhile is not caught up; a fixed rate keeps to
-    /// its grid. `None` when there is no further date.
-    pub fn resumed_at(&self, now: Timestamp) -> Option<Timestamp> {
-        match &self.recurrence {
-            _ if self.first > now => Some(self.first),
-            Recurrence::Interval(Interval { every, cadence: Cadence::FixedRate(_) }) => {
-                let grid = Interval { every: *every, cadence: Cadence::FixedRate(Missed::Skip) };
-                Recurrence::Interval(grid).next(self.first, now)
-            }
-            recurrence => recurrence.next(now, now),
-        }
-    }
 }
 
 impl Schedule {
@@ -142,42 +129,4 @@ pub(crate) fn short_duration(duration: Duration) -> String {
         .map(|(count, unit)| format!("{count}{unit}"))
         .collect();
     if text.is_empty() { "0s".into() } else { text }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::cron::Dialect;
-    use super::*;
-
-    fn at(text: &str) -> Timestamp {
-        text.parse().unwrap()
-    }
-
-    fn hourly(cadence: Cadence) -> Recurring {
-        let interval = Interval::new(Duration::from_secs(3600), cadence).unwrap();
-        let recurrence = Recurrence::Interval(interval);
-        Recurring { first: at("2026-01-01T10:00:00Z"), recurrence }
-    }
-
-    #[test]
-    fn a_resumed_chain_keeps_to_its_grid_and_catches_nothing_up() {
-        let now = at("2026-01-03T12:20:00Z");
-        for missed in [Missed::Skip, Missed::CatchUp { cap: 9 }] {
-            let fixed_rate = hourly(Cadence::FixedRate(missed));
-            assert_eq!(fixed_rate.resumed_at(now), Some(at("2026-01-03T13:00:00Z")));
-            let cron = Cron::parse("0 * * * *", Dialect::Standard, None).unwrap();
-            let cron = Recurring::cron(cron, missed, at("2026-01-01T10:00:00Z")).unwrap();
-            assert_eq!(cron.resumed_at(now), Some(at("2026-01-03T13:00:00Z")));
-        }
-        let after_run = hourly(Cadence::AfterRun);
-        assert_eq!(after_run.resumed_at(now), Some(at("2026-01-03T13:20:00Z")));
-    }
-
-    #[test]
-    fn a_chain_resumed_before_its_first_date_begins_there() {
-        for cadence in [Cadence::AfterRun, Cadence::FixedRate(Missed::Skip)] {
-            let early = hourly(cadence).resumed_at(at("2026-01-01T09:59:00Z"));
-            assert_eq!(early, Some(at("2026-01-01T10:00:00Z")));
-        }
-    }
 }

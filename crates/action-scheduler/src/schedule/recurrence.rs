@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::cron::Cron;
-use super::short_duration;
+use super::{Recurring, short_duration};
 use crate::error::Invalid;
 use crate::time::whole_micros;
 
@@ -111,17 +111,21 @@ impl Recurrence {
             | Recurrence::Cron { missed, .. } => Some(*missed),
         }
     }
+}
 
+impl Recurring {
     /// The date of the instance after the one that was due at `scheduled` and came to its end at `now`.
     ///
     /// An instance that was run early, by hand, is followed by one at its own date (reference, section 4). `None` when
     /// the schedule has no further date.
     pub fn next(&self, scheduled: Timestamp, now: Timestamp) -> Option<Timestamp> {
-        let next = match self {
+        let next = match &self.recurrence {
             Recurrence::Interval(_) if scheduled > now => Some(scheduled),
             Recurrence::Interval(Interval { every, cadence }) => match cadence {
                 Cadence::AfterRun => now.checked_add(*every).ok(),
-                Cadence::FixedRate(missed) => next_on_grid(scheduled, *every, *missed, now),
+                Cadence::FixedRate(missed) => {
+                    next_on_grid(self.first, scheduled, *every, *missed, now)
+                }
             },
             Recurrence::Cron { cron, missed } => match missed {
                 Missed::CatchUp { cap } if scheduled <= now => {
@@ -134,22 +138,28 @@ impl Recurrence {
     }
 }
 
-/// The next date on the grid `scheduled + n * every`: the first after `now`, or up to `cap` before it.
+/// The next date on the grid `first + n * every` after the one at or before `scheduled`: the first after `now`, or up to
+/// `cap` before it.
 fn next_on_grid(
+    first: Timestamp,
     scheduled: Timestamp,
     every: Duration,
     missed: Missed,
     now: Timestamp,
 ) -> Option<Timestamp> {
     let every = i64::try_from(every.as_micros()).ok()?.max(1);
-    let late = now.as_microsecond().checked_sub(scheduled.as_microsecond())?.max(0);
-    let passed = late / every;
-    let skipped = match missed {
-        Missed::Skip => passed,
-        Missed::CatchUp { cap } => passed.saturating_sub(i64::from(cap)).max(0),
+    // How many steps from the first date to the latest at or before an instant.
+    let steps = |at: Timestamp| {
+        Some(at.as_microsecond().checked_sub(first.as_microsecond())?.div_euclid(every))
     };
-    let steps = skipped.checked_add(1)?;
-    scheduled.checked_add(SignedDuration::from_micros(every.checked_mul(steps)?)).ok()
+    let (done, passed) = (steps(scheduled)?, steps(now)?);
+    let next = match missed {
+        Missed::Skip => passed.checked_add(1)?,
+        Missed::CatchUp { cap } => {
+            passed.saturating_sub(i64::from(cap)).max(done).min(passed).checked_add(1)?
+        }
+    };
+    first.checked_add(SignedDuration::from_micros(every.checked_mul(next)?)).ok()
 }
 
 /// The first of the latest `cap` matches in `(scheduled, now]`, else the next match to come.
@@ -191,12 +201,20 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn hourly(cadence: Cadence) -> Recurrence {
-        Recurrence::Interval(Interval::new(Duration::from_secs(3600), cadence).unwrap())
+    fn starting(first: &str, recurrence: Recurrence) -> Recurring {
+        Recurring { first: at(first), recurrence }
     }
 
-    fn cron(text: &str, missed: Missed) -> Recurrence {
-        Recurrence::Cron { cron: Cron::parse(text, Dialect::Standard, None).unwrap(), missed }
+    fn hourly(cadence: Cadence) -> Recurring {
+        starting(
+            "2026-01-01T00:00:00Z",
+            Recurrence::Interval(Interval::new(Duration::from_secs(3600), cadence).unwrap()),
+        )
+    }
+
+    fn cron(text: &str, missed: Missed) -> Recurring {
+        let cron = Cron::parse(text, Dialect::Standard, None).unwrap();
+        starting("2025-01-01T00:00:00Z", Recurrence::Cron { cron, missed })
     }
 
     #[test]
@@ -236,10 +254,27 @@ mod tests {
     }
 
     #[test]
+    fn a_chain_that_is_resumed_between_its_dates_keeps_to_them_and_catches_nothing_up() {
+        let now = at("2026-01-03T12:20:00Z");
+        for missed in [Missed::Skip, Missed::CatchUp { cap: 9 }] {
+            for chain in [hourly(Cadence::FixedRate(missed)), cron("0 * * * *", missed)] {
+                assert_eq!(chain.next(now, now), Some(at("2026-01-03T13:00:00Z")));
+            }
+        }
+    }
+
+    #[test]
     fn catching_up_after_a_year_of_seconds_costs_about_the_cap() {
         let each_second = cron("* * * * * *", Missed::CatchUp { cap: 5 });
         let next = each_second.next(at("2025-01-01T00:00:00Z"), at("2026-01-01T00:00:00Z"));
         assert_eq!(next, Some(at("2025-12-31T23:59:56Z")));
+    }
+
+    #[test]
+    fn a_fixed_rate_comes_back_to_its_grid_after_a_retry() {
+        let next = hourly(Cadence::FixedRate(Missed::Skip))
+            .next(at("2026-01-01T10:07:30Z"), at("2026-01-01T10:08:00Z"));
+        assert_eq!(next, Some(at("2026-01-01T11:00:00Z")));
     }
 
     #[test]

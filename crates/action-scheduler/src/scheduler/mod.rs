@@ -423,7 +423,10 @@ impl Scheduler {
     pub async fn resume(&self, id: ChainId) -> Result<ActionId> {
         let query = ChainQuery { ids: Some(vec![id]), ..ChainQuery::default() };
         let chain = self.chains(query).await?.pop().ok_or(Error::NoSuchChain(id))?;
-        let next = chain.recurring.resumed_at(self.now()).ok_or_else(|| {
+        let now = self.now();
+        let first = chain.recurring.first;
+        let next = if first > now { Some(first) } else { chain.recurring.next(now, now) };
+        let next = next.ok_or_else(|| {
             Invalid::new(
                 "chain",
                 id.to_string(),

@@ -21,7 +21,7 @@ use crate::args::Args;
 use crate::error::{Result, StoreError, StoreErrorKind};
 use crate::log::{Context, LogEntry, NewLogEntry};
 use crate::query::Query;
-use crate::schedule::{Recurrence, Recurring};
+use crate::schedule::Recurring;
 use crate::time::Clock;
 
 /// A database that keeps actions, claims, chains and the log.
@@ -293,8 +293,8 @@ pub struct ClaimedAction {
 pub struct ClaimedChain {
     /// Its id.
     pub id: ChainId,
-    /// The rule for its next date; what is wrong with it, if the database holds one that cannot be read.
-    pub recurrence: Result<Arc<Recurrence>, String>,
+    /// Its schedule; what is wrong with it, if the database holds one that cannot be read.
+    pub recurring: Result<Arc<Recurring>, String>,
     /// The date that the chain owes because this instance was run early.
     pub owed: Option<Timestamp>,
 }
@@ -404,6 +404,9 @@ pub enum Recorded {
 pub struct NewRunner {
     /// Where it runs: host and process.
     pub name: String,
+    /// Which process it is, for others on the same machine to see whether it still runs; see
+    /// [`crate::runner::Process`].
+    pub process: Option<String>,
     /// What it is, as the log shows it.
     pub context: Context,
     /// How many actions it executes at once.
@@ -636,7 +639,7 @@ pub enum HookScope {
 pub struct CleanBatch {
     /// Their status; one that is finished.
     pub status: Status,
-    /// Only what changed last before this date.
+    /// Only what was due, and changed last, before this date.
     pub before: Timestamp,
     /// Only these hooks.
     pub hooks: HookScope,

@@ -7,7 +7,7 @@ use action_scheduler::action::{ActionId, ChainId, Priority, RunnerId};
 use action_scheduler::store::{
     ClaimFilter, ClaimRequest, Claiming, Outcome, Pick, Requeue, Started,
 };
-use action_scheduler::{Hook, Store};
+use action_scheduler::{Hook, Schedule, Store};
 use tokio::task::JoinSet;
 
 use super::StoreUnderTest;
@@ -51,7 +51,7 @@ pub async fn a_claim_tells_all_that_is_needed_to_run_it(store: StoreUnderTest) {
     assert_eq!(renew.scheduled_at, store.now());
     let chain = renew.chain.as_ref().expect("a chain");
     assert_eq!(Some(chain.id), store.action(id).await.chain);
-    assert_eq!(chain.recurrence.as_deref().ok(), new.schedule.recurrence());
+    assert_eq!(Schedule::Recurring(chain.recurring.as_deref().cloned().unwrap()), new.schedule);
     assert_eq!(chain.owed, None);
     assert_eq!(plain.chain, None);
 }

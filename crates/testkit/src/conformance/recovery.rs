@@ -26,6 +26,7 @@ impl StoreUnderTest {
 /// A runner is known with all that it said of itself.
 pub async fn a_runner_is_known_by_what_it_said(store: StoreUnderTest) {
     let new = NewRunner {
+        process: None,
         name: "höst:4711".to_owned(),
         context: Context::new("serve"),
         workers: 12,

@@ -140,6 +140,7 @@ impl StoreUnderTest {
 
     pub(super) async fn new_runner(&self, name: &str) -> RunnerId {
         let runner = NewRunner {
+            process: None,
             name: name.to_owned(),
             context: Context::new("serve"),
             workers: 4,

@@ -72,7 +72,7 @@ impl State {
         let action = &self.actions.get(&id)?.action;
         let chain = action.chain.and_then(|id| self.chains.get(&id)).map(|chain| ClaimedChain {
             id: chain.chain.id,
-            recurrence: Ok(chain.chain.recurring.recurrence.clone().into()),
+            recurring: Ok(chain.chain.recurring.clone().into()),
             owed: chain.owed.filter(|_| chain.chain.head == Some(action.id)),
         });
         Some(ClaimedAction {

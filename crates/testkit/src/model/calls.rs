@@ -72,7 +72,8 @@ impl Call {
             Call::Register => {
                 let lease = Duration::from_secs(60);
                 let name = "host:1".to_owned();
-                let runner = NewRunner { name, context: context(), workers: 4, lease };
+                let runner =
+                    NewRunner { name, process: None, context: context(), workers: 4, lease };
                 Answer::Registered(store.register(runner).await?)
             }
             Call::Heartbeat(runner) => Answer::Alive(store.heartbeat(runner).await?),

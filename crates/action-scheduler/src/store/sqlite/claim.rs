@@ -34,8 +34,8 @@ fn claimed_action(
         Some(id) if recurs => Some(ClaimedChain {
             id,
             // A chain that cannot be read fails its own instance and no other.
-            recurrence: row::recurring(row, CLAIMED_WIDTH)
-                .map(|recurring| Arc::new(recurring.recurrence))
+            recurring: row::recurring(row, CLAIMED_WIDTH)
+                .map(Arc::new)
                 .map_err(|error| error.to_string()),
             owed: row::optional_time(row, 8)?,
         }),

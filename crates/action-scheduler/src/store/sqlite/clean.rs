@@ -30,14 +30,15 @@ fn try_clean(write: &mut Write<'_>, batch: &CleanBatch) -> rusqlite::Result<Clea
         Some(cursor) => (cursor.scheduled_at.as_microsecond(), cursor.id.get()),
         None => (i64::MIN, 0),
     };
-    // In the order of actions_by_phase, from where the last batch ended: no row is looked at twice in one round.
+    // In the order of actions_by_phase, from where the last batch ended to the first that is too young: what is kept is
+    // not looked at, and nothing twice in one round.
     let rows = connection
         .prepare_cached(
             "SELECT id, scheduled_at, hook, coalesce(finished_at, started_at, created_at) FROM actions \
              INDEXED BY actions_by_phase WHERE phase = ?1 AND (scheduled_at, id) > (?2, ?3) \
-             ORDER BY scheduled_at, id LIMIT ?4",
+             AND scheduled_at < ?5 ORDER BY scheduled_at, id LIMIT ?4",
         )?
-        .query_map(params![row::phase_code(batch.status), after, after_id, batch.limit], |row| {
+        .query_map(params![row::phase_code(batch.status), after, after_id, batch.limit, batch.before.as_microsecond()], |row| {
             Ok((row::action_id(row, 0)?, row::time(row, 1)?, row.get::<_, i64>(2)?, row::time(row, 3)?))
         })?
         .collect::<rusqlite::Result<Vec<_>>>()?;

@@ -1,6 +1,6 @@
 //! Recording how attempts came out, and continuing chains.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -34,7 +34,7 @@ fn try_finish(
     move_count(&mut moves, 1, -(plain.len() as i64));
     move_count(&mut moves, 2, plain.len() as i64);
     for finish in finishes {
-        if plain.contains(&finish.action) && is_plain(finish) {
+        if plain.contains(&finish.action) {
             answers.push(Recorded::Yes { next: None, paused: None });
             continue;
         }
@@ -117,12 +117,14 @@ fn complete_plain(
     context: &Context,
 ) -> rusqlite::Result<HashSet<ActionId>> {
     let connection = write.connection;
-    let (plain, others): (Vec<&Finish>, Vec<&Finish>) =
-        finishes.iter().partition(|finish| is_plain(finish));
-    // Of two results of one action, the first goes first.
-    let others: HashSet<ActionId> = others.iter().map(|finish| finish.action).collect();
+    // Two results of one action are left to be recorded one after the other.
+    let mut times: HashMap<ActionId, u32> = HashMap::with_capacity(finishes.len());
+    for finish in finishes {
+        *times.entry(finish.action).or_default() += 1;
+    }
+    let alone = |finish: &&Finish| times.get(&finish.action) == Some(&1);
     let plain: Vec<&Finish> =
-        plain.into_iter().filter(|finish| !others.contains(&finish.action)).collect();
+        finishes.iter().filter(|finish| is_plain(finish)).filter(alone).collect();
     let mut recorded = HashSet::with_capacity(plain.len());
     let mut logged = Vec::with_capacity(plain.len());
     for ((claim, attempt, logs), ids) in grouped(&plain, |finish| {

@@ -1,7 +1,7 @@
 //! One SQLite file: the store that needs no set-up.
 //!
-//! One thread writes ([`writer`]), a few connections read ([`readers`]). Other processes may use the file at the same
-//! time: SQLite's own lock takes turns, and [`watch`] notices what they write.
+//! One thread writes (`writer`), a few connections read (`readers`). Other processes may use the file at the same
+//! time: SQLite's own lock takes turns, and `watch` notices what they write.
 
 mod chains;
 mod change;

@@ -17,8 +17,8 @@ pub(super) fn register(write: &mut Write<'_>, runner: &NewRunner) -> Result<Runn
     write
         .connection
         .prepare_cached(
-            "INSERT INTO runners (name, context, workers, lease, started_at, heartbeat_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?5) RETURNING id",
+            "INSERT INTO runners (name, process, context, workers, lease, started_at, heartbeat_at) \
+             VALUES (?1, ?6, ?2, ?3, ?4, ?5, ?5) RETURNING id",
         )
         .and_then(|mut statement| {
             statement.query_row(
@@ -27,7 +27,8 @@ pub(super) fn register(write: &mut Write<'_>, runner: &NewRunner) -> Result<Runn
                     runner.context.as_str(),
                     runner.workers,
                     i64::try_from(runner.lease.as_micros()).unwrap_or(i64::MAX),
-                    write.now.as_microsecond()
+                    write.now.as_microsecond(),
+                    runner.process
                 ],
                 |row| row::runner_id(row, 0),
             )
@@ -143,7 +144,7 @@ pub(super) fn list(connection: &Connection) -> Result<Vec<Runner>> {
                 "SELECT id, name, context, workers, lease, started_at, heartbeat_at, beats, \
                    (SELECT count(*) FROM claims WHERE runner = runners.id), \
                    (SELECT count(*) FROM claims JOIN actions ON actions.claim = claims.id AND actions.claim IS NOT NULL \
-                      AND actions.phase = 0 AND actions.status = 1 WHERE claims.runner = runners.id) \
+                      AND actions.phase = 0 AND actions.status = 1 WHERE claims.runner = runners.id), process \
                  FROM runners ORDER BY id",
             )?
             .query_map([], |row| {
@@ -151,6 +152,7 @@ pub(super) fn list(connection: &Connection) -> Result<Vec<Runner>> {
                     id: row::runner_id(row, 0)?,
                     runner: NewRunner {
                         name: row.get(1)?,
+                        process: row.get(10)?,
                         context: Context::new(&row.get::<_, String>(2)?),
                         workers: row.get(3)?,
                         lease: Duration::from_micros(row.get(4)?),

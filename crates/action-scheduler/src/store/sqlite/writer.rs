@@ -2,8 +2,7 @@
 //! caller as for a hundred.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -48,7 +47,8 @@ enum Message {
 /// The writing end of the store.
 pub(super) struct Writer {
     messages: Option<mpsc::Sender<Message>>,
-    thread: Option<JoinHandle<()>>,
+    /// Closed when the thread has ended.
+    ended: Mutex<mpsc::Receiver<()>>,
     /// Whether a look around is already on its way.
     looking: Arc<AtomicBool>,
 }
@@ -72,13 +72,17 @@ impl Writer {
             names: Names::default(),
             latest,
         };
-        let thread = std::thread::Builder::new()
+        let (end, ended) = mpsc::channel();
+        std::thread::Builder::new()
             .name("sqlite-writer".into())
-            .spawn(move || loop_.run(&inbox))
+            .spawn(move || {
+                loop_.run(&inbox);
+                drop(end);
+            })
             .map_err(|error| {
                 StoreError::new(StoreErrorKind::Other, format!("cannot start a thread: {error}"))
             })?;
-        Ok(Self { messages: Some(messages), thread: Some(thread), looking })
+        Ok(Self { messages: Some(messages), ended: Mutex::new(ended), looking })
     }
 
     /// Runs a job in the next transaction and waits until that is committed. An error undoes this job alone.
@@ -127,13 +131,12 @@ impl Writer {
         }
     }
 
-    /// Ends the thread once everything asked for so far is done.
+    /// Ends the thread once everything asked for so far is done. When it stands before the lock of another program it is
+    /// left behind after a few seconds.
     pub(super) fn close(&mut self) {
         self.messages = None;
-        if let Some(thread) = self.thread.take() {
-            // It does not panic; if it did, that was reported by the panic itself.
-            let _ = thread.join();
-        }
+        // The thread ends by dropping the other end.
+        let _ = self.ended.lock().map(|ended| ended.recv_timeout(Duration::from_secs(5)));
     }
 }
 
@@ -152,8 +155,10 @@ fn gather(first: Message, inbox: &mpsc::Receiver<Message>, busy: bool) -> (Vec<J
             Message::Job(job) => jobs.push(job),
             Message::LookAround => look = true,
         }
+        if jobs.len() >= MOST {
+            break;
+        }
         next = match inbox.try_recv() {
-            _ if jobs.len() >= MOST => None,
             Ok(message) => Some(message),
             Err(_) if busy => {
                 inbox.recv_timeout(until.saturating_duration_since(Instant::now())).ok()

@@ -110,6 +110,8 @@ CREATE INDEX chains_by_key ON chains (unique_key) WHERE unique_key IS NOT NULL;
 CREATE TABLE runners (
     id           INTEGER PRIMARY KEY AUTOINCREMENT,
     name         TEXT NOT NULL,
+    -- which process it is, for others on the same machine to see whether it still runs
+    process      TEXT,
     context      TEXT NOT NULL,
     workers      INTEGER NOT NULL,
     lease        INTEGER NOT NULL,

@@ -1,0 +1,163 @@
+//! A store that fails when it is told to: what a database that goes away looks like from above.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use action_scheduler::log::NewLogEntry;
+use action_scheduler::store::{
+    Chain, ChainChange, ChainChanged, ChainQuery, Change, ClaimFilter, ClaimRequest, Claiming,
+    CleanBatch, Cleaned, DeadRunner, Finish, Insert, NewRunner, Recorded, Recovery, Requeue,
+    Runner, Start, Started, Statement, Stats, Target,
+};
+use action_scheduler::time::Clock;
+use action_scheduler::{
+    Action, ActionId, ChainId, ClaimId, Context, Hook, LogEntry, Query, Result, RunnerId, Store,
+    StoreError, StoreErrorKind,
+};
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+/// A store over another one, that can be made unreachable.
+pub struct FaultyStore {
+    inner: Arc<dyn Store>,
+    away: AtomicBool,
+    refused: AtomicU32,
+}
+
+impl FaultyStore {
+    /// A store that works.
+    pub fn new(inner: Arc<dyn Store>) -> Self {
+        Self { inner, away: AtomicBool::new(false), refused: AtomicU32::new(0) }
+    }
+
+    /// From now on every call fails.
+    pub fn go_away(&self) {
+        self.away.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on it works again.
+    pub fn come_back(&self) {
+        self.away.store(false, Ordering::SeqCst);
+    }
+
+    /// How many calls have failed so far.
+    pub fn refused(&self) -> u32 {
+        self.refused.load(Ordering::SeqCst)
+    }
+
+    fn reach(&self) -> Result<&dyn Store> {
+        if self.away.load(Ordering::SeqCst) {
+            self.refused.fetch_add(1, Ordering::SeqCst);
+            return Err(StoreError::new(StoreErrorKind::Unavailable, "the store is away").into());
+        }
+        Ok(&*self.inner)
+    }
+}
+
+#[async_trait]
+impl Store for FaultyStore {
+    fn clock(&self) -> &Clock {
+        self.inner.clock()
+    }
+    fn wake(&self) -> watch::Receiver<u64> {
+        self.inner.wake()
+    }
+    fn insert_statements(&self, action: &Insert) -> Vec<Statement> {
+        self.inner.insert_statements(action)
+    }
+    async fn insert(&self, actions: Vec<Insert>) -> Result<Vec<Option<ActionId>>> {
+        self.reach()?.insert(actions).await
+    }
+    async fn claim(&self, request: ClaimRequest) -> Result<Claiming> {
+        self.reach()?.claim(request).await
+    }
+    async fn start(&self, starts: Vec<Start>, context: &Context) -> Result<Vec<Started>> {
+        self.reach()?.start(starts, context).await
+    }
+    async fn finish(&self, finishes: Vec<Finish>, context: &Context) -> Result<Vec<Recorded>> {
+        self.reach()?.finish(finishes, context).await
+    }
+    async fn release(&self, claims: Vec<ClaimId>, context: &Context) -> Result<u64> {
+        self.reach()?.release(claims, context).await
+    }
+    async fn register(&self, runner: NewRunner) -> Result<RunnerId> {
+        self.reach()?.register(runner).await
+    }
+    async fn heartbeat(&self, runner: RunnerId) -> Result<bool> {
+        self.reach()?.heartbeat(runner).await
+    }
+    async fn unregister(&self, runner: RunnerId, context: &Context) -> Result<()> {
+        self.reach()?.unregister(runner, context).await
+    }
+    async fn runners(&self) -> Result<Vec<Runner>> {
+        self.reach()?.runners().await
+    }
+    async fn recover(&self, dead: Vec<DeadRunner>, context: &Context) -> Result<Recovery> {
+        self.reach()?.recover(dead, context).await
+    }
+    async fn cancel(
+        &self,
+        target: Target,
+        reason: Option<String>,
+        context: &Context,
+    ) -> Result<Vec<Change>> {
+        self.reach()?.cancel(target, reason, context).await
+    }
+    async fn delete(&self, target: Target) -> Result<Vec<Change>> {
+        self.reach()?.delete(target).await
+    }
+    async fn requeue(
+        &self,
+        ids: Vec<ActionId>,
+        to: Requeue,
+        context: &Context,
+    ) -> Result<Vec<Change>> {
+        self.reach()?.requeue(ids, to, context).await
+    }
+    async fn fetch(&self, ids: Vec<ActionId>) -> Result<Vec<Action>> {
+        self.reach()?.fetch(ids).await
+    }
+    async fn query(&self, query: Query) -> Result<Vec<Action>> {
+        self.reach()?.query(query).await
+    }
+    async fn count(&self, query: Query) -> Result<u64> {
+        self.reach()?.count(query).await
+    }
+    async fn append_log(
+        &self,
+        entries: Vec<(ActionId, NewLogEntry)>,
+        context: &Context,
+    ) -> Result<()> {
+        self.reach()?.append_log(entries, context).await
+    }
+    async fn logs(&self, ids: Vec<ActionId>) -> Result<Vec<LogEntry>> {
+        self.reach()?.logs(ids).await
+    }
+    async fn next_due(&self, filter: ClaimFilter) -> Result<Option<Timestamp>> {
+        self.reach()?.next_due(filter).await
+    }
+    async fn chains(&self, query: ChainQuery) -> Result<Vec<Chain>> {
+        self.reach()?.chains(query).await
+    }
+    async fn change_chain(
+        &self,
+        id: ChainId,
+        change: ChainChange,
+        context: &Context,
+    ) -> Result<ChainChanged> {
+        self.reach()?.change_chain(id, change, context).await
+    }
+    async fn hooks(&self) -> Result<Vec<Hook>> {
+        self.reach()?.hooks().await
+    }
+    async fn stats(&self) -> Result<Stats> {
+        self.reach()?.stats().await
+    }
+    async fn clean(&self, batch: CleanBatch) -> Result<Cleaned> {
+        self.reach()?.clean(batch).await
+    }
+    async fn clean_orphans(&self, limit: u32) -> Result<u64> {
+        self.reach()?.clean_orphans(limit).await
+    }
+}
