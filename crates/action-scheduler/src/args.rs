@@ -27,11 +27,11 @@ impl Args {
     /// The longest args accepted, in bytes of compact JSON.
     pub const MAX_BYTES: usize = 16 * 1024 * 1024;
 
-    /// Args from any value that serializes to a JSON array or object.
+    /// Args from any value that serializes to a JSON array or object; `()` is none.
     pub fn new(value: impl Serialize) -> Result<Self, Invalid> {
         let text = serde_json::to_string(&value)
             .map_err(|error| Invalid::new("args", "", format_args!("not JSON: {error}")))?;
-        text.parse()
+        if text == "null" { Ok(Self::none()) } else { text.parse() }
     }
 
     /// `[]`, the args of an action that takes none.
@@ -50,10 +50,11 @@ impl Args {
     }
 
     /// Reads the args as `T`. An array of one element is also tried as that element alone, so that a handler of one
-    /// parameter can name its type.
+    /// parameter can name its type; no args are also tried as `()`, for a handler that takes none.
     pub fn parse_as<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         match serde_json::from_str(&self.0) {
             Ok(value) => Ok(value),
+            Err(error) if *self.0 == *"[]" => serde_json::from_str("null").map_err(|_| error),
             Err(error) => {
                 serde_json::from_str::<[T; 1]>(&self.0).map(|[only]| only).map_err(|_| error)
             }
@@ -165,6 +166,15 @@ mod tests {
     fn one_element_can_be_read_without_its_array() {
         assert_eq!("[7]".parse::<Args>().unwrap().parse_as::<u32>().unwrap(), 7);
         assert_eq!("[7,8]".parse::<Args>().unwrap().parse_as::<(u32, u32)>().unwrap(), (7, 8));
+    }
+
+    #[test]
+    fn no_args_are_written_and_read_as_unit() {
+        assert_eq!(Args::new(()).unwrap(), Args::none());
+        Args::none().parse_as::<()>().unwrap();
+        assert!(Args::none().parse_as::<Vec<u32>>().unwrap().is_empty());
+        assert!(Args::none().parse_as::<u32>().unwrap_err().to_string().contains("sequence"));
+        assert!("[7]".parse::<Args>().unwrap().parse_as::<()>().is_err());
     }
 
     proptest! {

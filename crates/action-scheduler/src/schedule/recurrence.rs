@@ -254,6 +254,16 @@ mod tests {
     }
 
     #[test]
+    fn a_chain_that_is_resumed_between_its_dates_keeps_to_them_and_catches_nothing_up() {
+        let now = at("2026-01-03T12:20:00Z");
+        for missed in [Missed::Skip, Missed::CatchUp { cap: 9 }] {
+            for chain in [hourly(Cadence::FixedRate(missed)), cron("0 * * * *", missed)] {
+                assert_eq!(chain.next(now, now), Some(at("2026-01-03T13:00:00Z")));
+            }
+        }
+    }
+
+    #[test]
     fn catching_up_after_a_year_of_seconds_costs_about_the_cap() {
         let each_second = cron("* * * * * *", Missed::CatchUp { cap: 5 });
         let next = each_second.next(at("2025-01-01T00:00:00Z"), at("2026-01-01T00:00:00Z"));

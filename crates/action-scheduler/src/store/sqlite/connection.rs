@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rusqlite::functions::FunctionFlags;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use serde_json::Value;
 
 use super::error::{StoreResult, wrap};
@@ -51,9 +51,7 @@ pub(super) fn open(file: &str, access: Access) -> StoreResult<Connection> {
         )
         .map_err(wrap(file))?;
     if access == Access::Write {
-        let mode: String = connection
-            .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
-            .map_err(wrap(file))?;
+        let mode = use_wal(&connection).map_err(wrap(file))?;
         if mode != "wal" {
             return Err(StoreError::new(
                 StoreErrorKind::Unavailable,
@@ -68,6 +66,27 @@ pub(super) fn open(file: &str, access: Access) -> StoreResult<Connection> {
         connection.pragma_update(None, "journal_size_limit", 64 << 20).map_err(wrap(file))?;
     }
     Ok(connection)
+}
+
+/// Switches to WAL, which the file then keeps to. Says which mode it is in.
+///
+/// SQLite does not ask the busy handler here: of two who create a file at the same moment, one is told at once that it is
+/// locked.
+fn use_wal(connection: &Connection) -> rusqlite::Result<String> {
+    let mut tries = 0;
+    loop {
+        let mode =
+            connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0));
+        match mode {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && wait_for_lock(tries) =>
+            {
+                tries += 1;
+            }
+            mode => return mode,
+        }
+    }
 }
 
 /// Whether args have each top-level key or element of others, with the same JSON value.
