@@ -1,11 +1,11 @@
 //! Recording how attempts came out, and continuing chains.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::claim::{close_if_done, grouped, json_array};
+use super::claim::{close_if_done, grouped, id_list};
 use super::error::wrap;
 use super::log;
 use super::row;
@@ -118,13 +118,16 @@ fn complete_plain(
 ) -> rusqlite::Result<HashSet<ActionId>> {
     let connection = write.connection;
     // Two results of one action are left to be recorded one after the other.
-    let mut times: HashMap<ActionId, u32> = HashMap::with_capacity(finishes.len());
-    for finish in finishes {
-        *times.entry(finish.action).or_default() += 1;
-    }
-    let alone = |finish: &&Finish| times.get(&finish.action) == Some(&1);
-    let plain: Vec<&Finish> =
-        finishes.iter().filter(|finish| is_plain(finish)).filter(alone).collect();
+    let mut ids: Vec<ActionId> = finishes.iter().map(|finish| finish.action).collect();
+    ids.sort_unstable();
+    let twice: Vec<ActionId> = ids
+        .windows(2)
+        .filter_map(|pair| (pair.first() == pair.last()).then(|| pair.first().copied())?)
+        .collect();
+    let plain: Vec<&Finish> = finishes
+        .iter()
+        .filter(|finish| is_plain(finish) && !twice.contains(&finish.action))
+        .collect();
     let mut recorded = HashSet::with_capacity(plain.len());
     let mut logged = Vec::with_capacity(plain.len());
     for ((claim, attempt, logs), ids) in grouped(&plain, |finish| {
@@ -133,10 +136,10 @@ fn complete_plain(
         // By primary key, once for each claim and attempt: one or two.
         let mut update = connection.prepare_cached(
             "UPDATE actions SET status = 2, phase = 2, finished_at = ?4, timed_out = NULL \
-             WHERE id IN (SELECT value FROM json_each(?1)) AND claim = ?2 AND attempts = ?3 AND status = 1 RETURNING id",
+             WHERE id IN rarray(?1) AND claim = ?2 AND attempts = ?3 AND status = 1 RETURNING id",
         )?;
         let mut rows = update.query(params![
-            json_array(&ids),
+            id_list(&ids),
             claim.get(),
             attempt.0,
             write.now.as_microsecond()
