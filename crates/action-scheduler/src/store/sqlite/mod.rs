@@ -33,7 +33,7 @@ use tokio::sync::watch as signal;
 use self::connection::Access;
 use self::readers::{Reader, Readers};
 use self::watch::Watch;
-use self::writer::{Write, Writer};
+use self::writer::{Isolation, Write, Writer};
 use super::*;
 use crate::error::StoreError;
 
@@ -95,11 +95,19 @@ impl SqliteStore {
         self.readers.read(|Reader { connection, names }| job(connection, names)).await
     }
 
+    /// For what the speed of the engine hangs on.
+    async fn write_fast<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Write<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.writer.write(Isolation::Shared, job).await
+    }
+
     async fn write<T: Send + 'static>(
         &self,
         job: impl FnOnce(&mut Write<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.writer.write(job).await
+        self.writer.write(Isolation::Own, job).await
     }
 }
 
@@ -130,7 +138,7 @@ impl Store for SqliteStore {
     }
 
     async fn insert(&self, actions: Vec<Insert>) -> Result<Vec<Option<ActionId>>> {
-        self.write(move |write| insert::insert(write, &actions)).await
+        self.write_fast(move |write| insert::insert(write, &actions)).await
     }
 
     fn insert_statements(&self, action: &Insert) -> Vec<Statement> {
@@ -143,12 +151,12 @@ impl Store for SqliteStore {
 
     async fn start(&self, starts: Vec<Start>, context: &Context) -> Result<Vec<Started>> {
         let context = context.clone();
-        self.write(move |write| claim::start(write, &starts, &context)).await
+        self.write_fast(move |write| claim::start(write, &starts, &context)).await
     }
 
     async fn finish(&self, finishes: Vec<Finish>, context: &Context) -> Result<Vec<Recorded>> {
         let context = context.clone();
-        self.write(move |write| finish::finish(write, &finishes, &context)).await
+        self.write_fast(move |write| finish::finish(write, &finishes, &context)).await
     }
 
     async fn release(&self, claims: Vec<ClaimId>, context: &Context) -> Result<u64> {
@@ -161,7 +169,7 @@ impl Store for SqliteStore {
     }
 
     async fn heartbeat(&self, runner: RunnerId) -> Result<bool> {
-        self.write(move |write| runners::heartbeat(write, runner)).await
+        self.write_fast(move |write| runners::heartbeat(write, runner)).await
     }
 
     async fn unregister(&self, runner: RunnerId, context: &Context) -> Result<()> {

@@ -28,7 +28,20 @@ pub(super) struct Write<'a> {
 
 /// A caller's part of a transaction: does its work, and hands back how to tell the caller once it is committed. It is
 /// given nothing to work with when there is no transaction to be had.
-type Job = Box<dyn FnOnce(Option<&mut Write<'_>>) -> Done + Send>;
+struct Job {
+    isolation: Isolation,
+    work: Box<dyn FnOnce(Option<&mut Write<'_>>) -> Done + Send>,
+}
+
+/// What becomes of a transaction when one of several jobs in it fails.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Isolation {
+    /// The job alone is undone: for whatever reads rows that others may have written. Costs a copy of every page it
+    /// touches.
+    Own,
+    /// All is undone: for what can only fail as the disk does, and has to be fast.
+    Shared,
+}
 
 struct Done {
     succeeded: bool,
@@ -85,13 +98,14 @@ impl Writer {
         Ok(Self { messages: Some(messages), ended: Mutex::new(ended), looking })
     }
 
-    /// Runs a job in the next transaction and waits until that is committed. An error undoes this job alone.
+    /// Runs a job in the next transaction and waits until that is committed.
     pub(super) async fn write<T: Send + 'static>(
         &self,
+        isolation: Isolation,
         job: impl FnOnce(&mut Write<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (answer, answered) = oneshot::channel();
-        let job: Job = Box::new(move |write| {
+        let work = Box::new(move |write: Option<&mut Write<'_>>| {
             let result = write.map(job);
             Done {
                 succeeded: matches!(result, Some(Ok(_))),
@@ -109,8 +123,10 @@ impl Writer {
                 }),
             }
         });
-        let sent =
-            self.messages.as_ref().is_some_and(|messages| messages.send(Message::Job(job)).is_ok());
+        let sent = self
+            .messages
+            .as_ref()
+            .is_some_and(|messages| messages.send(Message::Job(Job { isolation, work })).is_ok());
         if !sent {
             return Err(closed());
         }
@@ -242,7 +258,7 @@ impl Loop {
             self.names = Names::default();
             tracing::error!(%error, "a transaction failed");
         }
-        replies.extend(jobs.map(|job| job(None).reply));
+        replies.extend(jobs.map(|job| (job.work)(None).reply));
         for reply in replies {
             reply(outcome.as_ref().err());
         }
@@ -251,7 +267,7 @@ impl Loop {
         }
     }
 
-    /// Runs the jobs in one transaction. With several, each has a savepoint of its own, so that an error undoes it alone.
+    /// Runs the jobs in one transaction.
     fn transact(
         &mut self,
         lone: bool,
@@ -264,13 +280,12 @@ impl Loop {
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(wrap(&self.file))?;
         let mut any_succeeded = false;
-        for job in jobs {
-            if !lone {
-                transaction
-                    .prepare_cached("SAVEPOINT job")
-                    .and_then(|mut s| s.execute([]))
-                    .map_err(wrap(&self.file))?;
+        for Job { isolation, work } in jobs {
+            let has_savepoint = !lone && isolation == Isolation::Own;
+            if has_savepoint {
+                transaction.execute_batch("SAVEPOINT job").map_err(wrap(&self.file))?;
             }
+            let changes = transaction.total_changes();
             let now = self.clock.now();
             self.latest = self.latest.max(now);
             let mut write = Write {
@@ -280,21 +295,24 @@ impl Loop {
                 latest: &mut self.latest,
                 wakes: false,
             };
-            let done = job(Some(&mut write));
+            let done = work(Some(&mut write));
             *wakes |= write.wakes && done.succeeded;
             any_succeeded |= done.succeeded;
             replies.push(done.reply);
             if !done.succeeded {
                 self.names = Names::default();
-                if !lone {
+                if has_savepoint {
                     transaction.execute_batch("ROLLBACK TO job").map_err(wrap(&self.file))?;
+                } else if transaction.total_changes() != changes {
+                    let message = format!(
+                        "{}: a write failed half way; nothing was stored, try again",
+                        self.file
+                    );
+                    return Err(StoreError::new(StoreErrorKind::Other, message));
                 }
             }
-            if !lone {
-                transaction
-                    .prepare_cached("RELEASE job")
-                    .and_then(|mut s| s.execute([]))
-                    .map_err(wrap(&self.file))?;
+            if has_savepoint {
+                transaction.execute_batch("RELEASE job").map_err(wrap(&self.file))?;
             }
         }
         if any_succeeded { transaction.commit() } else { transaction.rollback() }
