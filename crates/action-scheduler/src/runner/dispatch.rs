@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::attempt::{Attempt, LAST_MOMENT, News, Report};
 use super::batch::Batches;
@@ -91,7 +92,6 @@ pub(super) struct Dispatcher {
     /// Started and not yet ended. An action that was taken from this runner, or canceled, and came back to it may have
     /// two attempts here.
     running: HashMap<(ActionId, action::Attempt), Running>,
-    attempts: JoinSet<()>,
     /// What is told to the store on the side, and need not be waited for until the end.
     side: JoinSet<()>,
     reports: UnboundedReceiver<Report>,
@@ -131,6 +131,8 @@ struct Running {
     claim: ClaimId,
     context: HandlerContext,
     cancellation: CancellationToken,
+    /// Ends the handlers when it is dropped.
+    _task: AbortOnDropHandle<()>,
     /// Its failure by timeout is (being) recorded; its slot is still taken.
     timed_out: bool,
 }
@@ -155,7 +157,6 @@ impl Dispatcher {
             begun: Instant::now(),
             ready: VecDeque::new(),
             running: HashMap::new(),
-            attempts: JoinSet::new(),
             side: JoinSet::new(),
             reports,
             reporter,
@@ -404,7 +405,6 @@ impl Dispatcher {
                 }
             }
         }
-        while self.attempts.try_join_next().is_some() {}
     }
 
     fn execute(&mut self, claim: ClaimId, action: ClaimedAction, attempt: action::Attempt) {
@@ -426,19 +426,17 @@ impl Dispatcher {
             self.verdicts.push((context, verdict));
             return;
         }
-        let running = Running {
-            claim,
-            context: context.clone(),
-            cancellation: cancellation.clone(),
-            timed_out: false,
-        };
+        let (handed, ended) = (context.clone(), cancellation.clone());
         self.scheduler.observers().tell_with(|| Event::Started {
             action: id,
             hook: context.hook().clone(),
             attempt,
         });
+        let task = tokio::spawn(Attempt { context, plan, cancellation }.run(self.reporter.clone()));
+        let task = AbortOnDropHandle::new(task);
+        let running =
+            Running { claim, context: handed, cancellation: ended, _task: task, timed_out: false };
         self.running.insert((id, attempt), running);
-        self.attempts.spawn(Attempt { context, plan, cancellation }.run(self.reporter.clone()));
     }
 
     // Recording.
@@ -702,8 +700,7 @@ impl Dispatcher {
 
     /// Ends what still runs, and records it as the policy for crashes has it.
     fn end_running(&mut self) {
-        self.attempts.abort_all();
-        for (_, Running { claim, context, cancellation, timed_out }) in
+        for (_, Running { claim, context, cancellation, timed_out, .. }) in
             std::mem::take(&mut self.running)
         {
             cancellation.cancel();
