@@ -1,10 +1,9 @@
 //! Claiming, starting, giving back.
 
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
-use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::error::wrap;
@@ -128,15 +127,19 @@ impl NumberedFilter {
     }
 }
 
-/// Ids as a parameter for `rarray(…)`: no text is made of them, and none is parsed.
-pub(super) fn id_list(ids: &[i64]) -> Rc<Vec<Value>> {
-    Rc::new(ids.iter().copied().map(Value::Integer).collect())
-}
-
-/// Numbers as a parameter for `json_each(…)`, which unlike a list can be told from NULL.
+/// Numbers as a parameter for `json_each(…)`.
 pub(super) fn json_array(numbers: &[i64]) -> String {
-    let list: Vec<String> = numbers.iter().map(i64::to_string).collect();
-    format!("[{}]", list.join(","))
+    let mut list = String::with_capacity(numbers.len() * 8 + 2);
+    for number in numbers {
+        let separator = if list.is_empty() { '[' } else { ',' };
+        // Writing to a String cannot fail.
+        let _ = write!(list, "{separator}{number}");
+    }
+    if list.is_empty() {
+        list.push('[');
+    }
+    list.push(']');
+    list
 }
 
 /// Calls `visit` with each (priority, attempts) that waiting actions have, in claim order, until it says that it has
@@ -286,14 +289,16 @@ fn try_claim(write: &mut Write<'_>, request: &ClaimRequest) -> rusqlite::Result<
         .query_row(params![request.runner.get(), write.now.as_microsecond()], |row| {
             row::claim_id(row, 0)
         })?;
-    let ids = id_list(&ids);
+    let ids = json_array(&ids);
     // By primary key, once for each batch.
     connection
-        .prepare_cached("UPDATE actions SET claim = ?1 WHERE id IN rarray(?2)")?
+        .prepare_cached(
+            "UPDATE actions SET claim = ?1 WHERE id IN (SELECT value FROM json_each(?2))",
+        )?
         .execute(params![id.get(), ids])?;
     // In the order of the list, which is claim order.
     let tail =
-        format!("rarray(?1) AS picked CROSS JOIN {WITH_CHAINS} WHERE actions.id = picked.value");
+        format!("json_each(?1) AS picked CROSS JOIN {WITH_CHAINS} WHERE actions.id = picked.value");
     let actions = read_claimed(connection, write.names, &tail, [ids])?;
     Ok(Claiming::Claimed(Claim { id, actions }))
 }
@@ -334,11 +339,11 @@ fn try_start(
         // By primary key.
         let mut update = connection.prepare_cached(
             "UPDATE actions SET status = 1, attempts = attempts + 1, started_at = ?3, finished_at = NULL, \
-             timed_out = NULL WHERE id IN rarray(?1) AND claim = ?2 AND status = 0 \
+             timed_out = NULL WHERE id IN (SELECT value FROM json_each(?1)) AND claim = ?2 AND status = 0 \
              RETURNING id, attempts",
         )?;
         let mut rows =
-            update.query(params![id_list(&ids), claim.get(), write.now.as_microsecond()])?;
+            update.query(params![json_array(&ids), claim.get(), write.now.as_microsecond()])?;
         while let Some(row) = rows.next()? {
             attempts.insert(row::action_id(row, 0)?, row::attempt(row, 1)?);
         }

@@ -42,8 +42,6 @@ pub(super) fn open(file: &str, access: Access) -> StoreResult<Connection> {
     };
     connection.pragma_update(None, "cache_size", -cache_kib).map_err(wrap(file))?;
     connection.pragma_update(None, "temp_store", "MEMORY").map_err(wrap(file))?;
-    // For lists of ids as parameters: `rarray(?1)`.
-    rusqlite::vtab::array::load_module(&connection).map_err(wrap(file))?;
     connection
         .create_scalar_function(
             "args_contain",

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::claim::{close_if_done, grouped, id_list};
+use super::claim::{close_if_done, grouped, json_array};
 use super::error::wrap;
 use super::log;
 use super::row;
@@ -136,10 +136,10 @@ fn complete_plain(
         // By primary key, once for each claim and attempt: one or two.
         let mut update = connection.prepare_cached(
             "UPDATE actions SET status = 2, phase = 2, finished_at = ?4, timed_out = NULL \
-             WHERE id IN rarray(?1) AND claim = ?2 AND attempts = ?3 AND status = 1 RETURNING id",
+             WHERE id IN (SELECT value FROM json_each(?1)) AND claim = ?2 AND attempts = ?3 AND status = 1 RETURNING id",
         )?;
         let mut rows = update.query(params![
-            id_list(&ids),
+            json_array(&ids),
             claim.get(),
             attempt.0,
             write.now.as_microsecond()

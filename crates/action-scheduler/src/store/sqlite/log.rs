@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::claim::id_list;
+use super::claim::json_array;
 use super::error::wrap;
 use super::row;
 use super::writer::Write;
@@ -55,9 +55,9 @@ pub(super) fn append_each(
         .prepare_cached(
             "INSERT INTO logs (action, seq, at, step, attempt, context) \
              SELECT actions.id, (SELECT coalesce(max(seq), 0) + 1 FROM logs WHERE action = actions.id), ?2, ?3, attempts, ?4 \
-             FROM rarray(?1) AS wanted CROSS JOIN actions ON actions.id = wanted.value",
+             FROM json_each(?1) AS wanted CROSS JOIN actions ON actions.id = wanted.value",
         )?
-        .execute(params![id_list(actions), at.as_microsecond(), step.code(), context.as_str()])?;
+        .execute(params![json_array(actions), at.as_microsecond(), step.code(), context.as_str()])?;
     Ok(())
 }
 
