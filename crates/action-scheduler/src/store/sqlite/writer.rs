@@ -30,8 +30,10 @@ pub(super) struct Write<'a> {
 /// given nothing to work with when there is no transaction to be had.
 struct Job {
     isolation: Isolation,
-    work: Box<dyn FnOnce(Option<&mut Write<'_>>) -> Done + Send>,
+    work: Work,
 }
+
+type Work = Box<dyn FnOnce(Option<&mut Write<'_>>) -> Done + Send>;
 
 /// What becomes of a transaction when one of several jobs in it fails.
 #[derive(Clone, Copy, PartialEq, Eq)]
