@@ -30,3 +30,105 @@ async fn many_may_create_one_file_at_the_same_moment() {
         }
     }
 }
+
+/// Files that are no store of ours are refused with what is wrong and what to do, and stay as they are.
+mod refused {
+    use std::path::Path;
+
+    use action_scheduler::store::sqlite::SqliteStore;
+    use action_scheduler::time::Clock;
+    use action_scheduler::{Error, StoreErrorKind};
+
+    async fn open(file: &Path) -> (StoreErrorKind, String) {
+        match SqliteStore::open(file.to_str().unwrap(), Clock::system()).await {
+            Err(Error::Store(error)) => (error.kind, error.message),
+            Err(error) => panic!("{error}"),
+            Ok(_) => panic!("it was opened"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_not_sqlite() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("notes.txt");
+        let text = "dear diary, ".repeat(100);
+        std::fs::write(&file, &text).unwrap();
+        let (kind, message) = open(&file).await;
+        assert_eq!(kind, StoreErrorKind::Corrupt);
+        assert!(
+            message.contains("notes.txt") && message.contains("not a SQLite file"),
+            "{message}"
+        );
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+    }
+
+    #[tokio::test]
+    async fn a_database_of_another_program() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("other.db");
+        rusqlite::Connection::open(&file)
+            .unwrap()
+            .execute_batch("CREATE TABLE songs (name TEXT)")
+            .unwrap();
+        let (kind, message) = open(&file).await;
+        assert_eq!(kind, StoreErrorKind::Corrupt);
+        assert!(message.contains("belongs to another program"), "{message}");
+        let tables = "SELECT group_concat(name) FROM sqlite_schema";
+        let found: String = rusqlite::Connection::open(&file)
+            .unwrap()
+            .query_row(tables, [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(found, "songs");
+    }
+
+    #[tokio::test]
+    async fn a_database_of_a_newer_version() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("newer.db");
+        drop(SqliteStore::open(file.to_str().unwrap(), Clock::system()).await.unwrap());
+        rusqlite::Connection::open(&file)
+            .unwrap()
+            .pragma_update(None, "user_version", 1000)
+            .unwrap();
+        let (kind, message) = open(&file).await;
+        assert_eq!(kind, StoreErrorKind::NewerSchema);
+        assert!(message.contains("layout version 1000"), "{message}");
+    }
+
+    #[tokio::test]
+    async fn a_file_in_a_folder_that_is_not_there() {
+        let (kind, message) = open(Path::new("/no/such/folder/shop.db")).await;
+        assert_eq!(kind, StoreErrorKind::Unavailable);
+        assert!(message.contains("/no/such/folder/shop.db"), "{message}");
+    }
+}
+
+/// A full disk refuses what is stored, whole, and loses nothing that was stored before. SQLite's own limit on the size of
+/// a file stands for the disk.
+#[tokio::test]
+async fn a_full_disk_loses_nothing() {
+    use action_scheduler::{Error, Query, Scheduler, StoreErrorKind};
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("actions.db");
+    let scheduler = Scheduler::open(&format!("sqlite:{}", file.display())).await.unwrap();
+    let before = scheduler.enqueue_async("before", [1]).await.unwrap().unwrap();
+    let mut other = rusqlite::Connection::open(&file).unwrap();
+    other.pragma_update(None, "max_page_count", 40).unwrap();
+    let store =
+        action_scheduler::store::sqlite::SqliteStore::open(file.to_str().unwrap(), Clock::system());
+    let store = store.await.unwrap();
+    let transaction = other.transaction().unwrap();
+    let insert = || action_scheduler::store::Insert {
+        action: scheduler.enqueue_async("many", ["x".repeat(1000)]).into_action().unwrap(),
+        log_created: true,
+    };
+    let inserts: Vec<_> = (0..1000).map(|_| insert()).collect();
+    let Err(Error::Store(error)) = store.insert_in(&transaction, &inserts) else {
+        panic!("it fitted")
+    };
+    assert_eq!(error.kind, StoreErrorKind::Full);
+    assert!(error.message.contains("the disk is full"), "{error}");
+    drop(transaction);
+    assert_eq!(scheduler.count(Query::new()).await.unwrap(), 1);
+    assert_eq!(scheduler.fetch(before).await.unwrap().hook.as_str(), "before");
+}
