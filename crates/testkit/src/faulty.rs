@@ -1,7 +1,7 @@
 //! A store that fails when it is told to: what a database that goes away looks like from above.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use action_scheduler::log::NewLogEntry;
 use action_scheduler::store::{
@@ -23,12 +23,18 @@ pub struct FaultyStore {
     inner: Arc<dyn Store>,
     away: AtomicBool,
     refused: AtomicU32,
+    late: Mutex<Option<Insert>>,
 }
 
 impl FaultyStore {
     /// A store that works.
     pub fn new(inner: Arc<dyn Store>) -> Self {
-        Self { inner, away: AtomicBool::new(false), refused: AtomicU32::new(0) }
+        Self {
+            inner,
+            away: AtomicBool::new(false),
+            refused: AtomicU32::new(0),
+            late: Mutex::new(None),
+        }
     }
 
     /// From now on every call fails.
@@ -39,6 +45,11 @@ impl FaultyStore {
     /// From now on it works again.
     pub fn come_back(&self) {
         self.away.store(false, Ordering::SeqCst);
+    }
+
+    /// Stores this action right after a runner has looked for the next date, and before it is told.
+    pub fn insert_after_look(&self, insert: Insert) {
+        *self.late.lock().unwrap() = Some(insert);
     }
 
     /// How many calls have failed so far.
@@ -135,7 +146,14 @@ impl Store for FaultyStore {
         self.reach()?.logs(ids).await
     }
     async fn next_due(&self, filter: ClaimFilter) -> Result<Option<Timestamp>> {
-        self.reach()?.next_due(filter).await
+        let answer = self.reach()?.next_due(filter).await;
+        let late = self.late.lock().unwrap().take();
+        if let Some(insert) = late {
+            self.inner.insert(vec![insert]).await?;
+            // The wake-up is to be there first.
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        answer
     }
     async fn chains(&self, query: ChainQuery) -> Result<Vec<Chain>> {
         self.reach()?.chains(query).await

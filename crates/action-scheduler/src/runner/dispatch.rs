@@ -106,6 +106,8 @@ pub(super) struct Dispatcher {
     recording: Pending<(Vec<Settled>, Result<Vec<Recorded>>)>,
     /// The actions whose results are being recorded.
     unrecorded: Vec<ActionId>,
+    /// Whether there may be new work since the claim that is under way was asked for: its answer may not know of it.
+    woken: bool,
     /// Claim nothing before this.
     claim_after: Option<Instant>,
     /// The store failed: start and record nothing before this.
@@ -166,6 +168,7 @@ impl Dispatcher {
             starting: None,
             recording: None,
             unrecorded: Vec::new(),
+            woken: false,
             claim_after: None,
             store_after: None,
             grace_ends: None,
@@ -221,7 +224,10 @@ impl Dispatcher {
                 }
                 () = sleep_until(self.store_after) => self.store_after = None,
                 () = sleep_until(self.claim_after), if open => self.claim_after = None,
-                Ok(()) = wake.changed(), if open => self.claim_after = None,
+                Ok(()) = wake.changed(), if open => {
+                    self.claim_after = None;
+                    self.woken = true;
+                }
                 _ = notes.tick(), if runs => self.store_notes(),
             }
         }
@@ -261,6 +267,7 @@ impl Dispatcher {
         }
         // What is stored from here on wakes the runner again.
         wake.mark_unchanged();
+        self.woken = false;
         let request = ClaimRequest {
             runner: self.liveness.id(),
             limit,
@@ -309,6 +316,7 @@ impl Dispatcher {
         let drains = matches!(self.config.until, Until::Drained { .. });
         match outcome {
             Ok(Claiming::Claimed(claim)) => self.take_claim(claim),
+            Ok(Claiming::Nothing) if self.woken => self.claim_after = None,
             Ok(Claiming::Nothing) if drains => {
                 if idle {
                     self.closing = Some(StopReason::Drained);

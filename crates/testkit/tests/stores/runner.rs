@@ -412,6 +412,26 @@ async fn results_are_kept_while_the_store_is_away_and_recorded_when_it_is_back()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_comes_while_a_runner_finds_nothing_to_do_is_not_left_until_the_next_poll() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("shop.db");
+    let inner = Arc::new(SqliteStore::open(file.to_str().unwrap(), Clock::system()).await.unwrap());
+    let store = Arc::new(FaultyStore::new(inner));
+    let scheduler = Scheduler::builder(Arc::clone(&store) as Arc<dyn Store>).build();
+    scheduler.on("late", |_: Vec<u8>, _| async { Ok::<(), Failure>(()) }).unwrap();
+    let action = scheduler.enqueue_async("late", [0; 0]).into_action().unwrap();
+    store.insert_after_look(action_scheduler::store::Insert { action, log_created: true });
+    let shutdown = Shutdown::new();
+    let hour = Duration::from_secs(3600);
+    let config = RunnerConfig { poll_interval: hour, lease: 4 * hour, ..RunnerConfig::default() };
+    let running = tokio::spawn(Runner::new(scheduler.clone(), config).run(shutdown.clone()));
+    let complete = Query::new().status(Status::Complete);
+    until("it has run", async || scheduler.count(complete.clone()).await.unwrap() == 1).await;
+    shutdown.stop();
+    running.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_log_level_of_a_hook_decides_what_is_written() {
     let mut policies = Policies::default();
     for (hook, level) in [("quiet_*", LogLevel::Failures), ("mute_*", LogLevel::None)] {

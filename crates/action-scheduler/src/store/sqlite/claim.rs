@@ -148,16 +148,22 @@ fn each_rank(
     connection: &Connection,
     mut visit: impl FnMut((i64, i64)) -> rusqlite::Result<Visit>,
 ) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare_cached(
+    // Two statements, as SQLite would read through all of a rank to find what is beyond `(priority, attempts)`.
+    let mut same_priority = connection.prepare_cached(
         "SELECT priority, attempts FROM actions INDEXED BY actions_to_claim \
-         WHERE status = 0 AND claim IS NULL AND (priority, attempts) > (?1, ?2) \
-         ORDER BY priority, attempts LIMIT 1",
+         WHERE status = 0 AND claim IS NULL AND priority = ?1 AND attempts > ?2 ORDER BY attempts LIMIT 1",
     )?;
+    let mut next_priority = connection.prepare_cached(
+        "SELECT priority, attempts FROM actions INDEXED BY actions_to_claim \
+         WHERE status = 0 AND claim IS NULL AND priority > ?1 ORDER BY priority, attempts LIMIT 1",
+    )?;
+    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
     let (mut priority, mut attempts) = (-1, -1);
     loop {
-        let next = statement
-            .query_row([priority, attempts], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
+        let next = match same_priority.query_row([priority, attempts], read).optional()? {
+            Some(rank) => Some(rank),
+            None => next_priority.query_row([priority], read).optional()?,
+        };
         match next {
             Some(rank) => (priority, attempts) = rank,
             None => return Ok(()),
