@@ -45,7 +45,8 @@ async fn main() {
     for (name, query) in pages {
         time(name, async || scheduler.query(query.clone()).await.unwrap()).await;
         let middle = scheduler.query(query.clone().offset(1000)).await.unwrap();
-        let next = query.clone().after(query.cursor(&middle[0]));
+        let Some(middle) = middle.first() else { continue };
+        let next = query.clone().after(query.cursor(middle));
         time(&format!("{name}, a later one"), async || {
             scheduler.query(next.clone()).await.unwrap()
         })

@@ -126,12 +126,7 @@ fn phases(statuses: &[Status]) -> Vec<String> {
     match (wanted(&Status::Pending), wanted(&Status::InProgress)) {
         (true, true) => phases.push("actions.phase = 0".into()),
         (true, false) => phases.push("actions.phase = 0 AND actions.status = 0".into()),
-        // What is in-progress has a claim, which makes actions_claimed serve this.
-        (false, true) => {
-            phases.push(
-                "actions.phase = 0 AND actions.status = 1 AND actions.claim IS NOT NULL".into(),
-            );
-        }
+        (false, true) => phases.push(IN_PROGRESS.into()),
         (false, false) => {}
     }
     for status in
@@ -140,6 +135,17 @@ fn phases(statuses: &[Status]) -> Vec<String> {
         phases.push(format!("actions.phase = {}", row::phase_code(*status)));
     }
     phases
+}
+
+/// What is in-progress has a claim: actions_claimed holds it, among the little else that is claimed.
+const IN_PROGRESS: &str = "actions.phase = 0 AND actions.status = 1 AND actions.claim IS NOT NULL";
+
+/// The table for a condition of [`phases`]. SQLite would rather read through all that is pending.
+fn table(phase: &str) -> &'static str {
+    match phase {
+        IN_PROGRESS => "actions INDEXED BY actions_claimed",
+        _ => "actions",
+    }
 }
 
 /// A query that is ready to be run, or `None` when nothing can match.
@@ -187,8 +193,9 @@ fn build(
         // Writing to a String cannot fail.
         let _ = write!(
             sql,
-            "SELECT * FROM (SELECT actions.id AS id, {} AS key FROM actions WHERE {phase} AND {} ORDER BY {order}",
+            "SELECT * FROM (SELECT actions.id AS id, {} AS key FROM {} WHERE {phase} AND {} ORDER BY {order}",
             sort.unwrap_or("0"),
+            table(phase),
             all.sql
         );
         parameters.extend(all.parameters.iter().cloned());
@@ -275,7 +282,8 @@ pub(super) fn count(connection: &Connection, names: &mut Names, query: &Query) -
         let Possible::Yes(all) = conditions(connection, names, query)? else { return Ok(0) };
         let mut total = 0;
         for phase in phases(&query.statuses) {
-            let sql = format!("SELECT count(*) FROM actions WHERE {phase} AND {}", all.sql);
+            let sql =
+                format!("SELECT count(*) FROM {} WHERE {phase} AND {}", table(&phase), all.sql);
             total += connection
                 .prepare_cached(&sql)?
                 .query_row(rusqlite::params_from_iter(&all.parameters), |row| {

@@ -34,10 +34,13 @@ fn try_stats(connection: &Connection, now: Timestamp) -> rusqlite::Result<Stats>
             continue;
         }
         // Each end is one step into actions_by_phase, past the few that are in-progress; those are in actions_claimed.
-        let claimed = if status == Status::InProgress { "AND claim IS NOT NULL" } else { "" };
+        let (index, claimed) = match status {
+            Status::InProgress => ("INDEXED BY actions_claimed", "AND claim IS NOT NULL"),
+            _ => ("", ""),
+        };
         let end = |direction: &str| {
             let sql = format!(
-                "SELECT scheduled_at FROM actions WHERE phase = {} AND status = {code} {claimed} \
+                "SELECT scheduled_at FROM actions {index} WHERE phase = {} AND status = {code} {claimed} \
                  ORDER BY scheduled_at {direction} LIMIT 1",
                 row::phase_code(status)
             );
