@@ -140,10 +140,14 @@ fn phases(statuses: &[Status]) -> Vec<String> {
 /// What is in-progress has a claim: actions_claimed holds it, among the little else that is claimed.
 const IN_PROGRESS: &str = "actions.phase = 0 AND actions.status = 1 AND actions.claim IS NOT NULL";
 
+/// A group's index does not know phases: a page of all its actions is taken from it whole.
+const ANY_OF_GROUP: &str = "actions.phase >= 0";
+
 /// The table for a condition of [`phases`]. SQLite would rather read through all that is pending.
 fn table(phase: &str) -> &'static str {
     match phase {
         IN_PROGRESS => "actions INDEXED BY actions_claimed",
+        ANY_OF_GROUP => "actions INDEXED BY actions_by_group",
         _ => "actions",
     }
 }
@@ -182,7 +186,9 @@ fn build(
     let mut sql = String::new();
     let mut parameters = Vec::new();
     // By id alone the table itself is in order, whatever the phase.
+    let by_group = query.group.is_some() && query.hook.is_none() && query.statuses.is_empty();
     let phases = match sort {
+        Some(_) if by_group && query.order_by == OrderBy::Date => vec![ANY_OF_GROUP.to_owned()],
         Some(_) => phases(&query.statuses),
         None => vec![format!("({})", phases(&query.statuses).join(" OR "))],
     };
