@@ -175,6 +175,7 @@ macro_rules! conformance_suite {
             a_start_counts_the_attempt,
             a_quiet_start_is_not_logged,
             a_start_that_is_not_its_own_is_ignored,
+            of_two_starts_the_claim_that_holds_it_counts,
             a_start_after_release_is_ignored,
             each_outcome_leaves_the_action_as_it_says,
             a_retry_is_due_at_its_date,

@@ -63,6 +63,18 @@ pub async fn a_start_that_is_not_its_own_is_ignored(store: StoreUnderTest) {
     assert!(store.logs(vec![deleted]).await.unwrap().is_empty());
 }
 
+/// Claimed again meanwhile, an action is started under the claim that holds it, whichever start comes first.
+pub async fn of_two_starts_the_claim_that_holds_it_counts(store: StoreUnderTest) {
+    let id = store.put(action("a")).await;
+    let runner = store.new_runner("host:1").await;
+    let lost = store.claim_ids(runner, &[id]).await.id;
+    store.release(vec![lost], &context()).await.unwrap();
+    let holds = store.claim_ids(runner, &[id]).await.id;
+    let starts = [lost, holds].map(|claim| Start { action: id, claim, log: true });
+    let answers = store.start(starts.to_vec(), &context()).await.unwrap();
+    assert_eq!(answers, [Started::Ignored, Started::Yes(Attempt(1))]);
+}
+
 /// An action that was claimed, given back and claimed by another cannot be started by the first.
 pub async fn a_start_after_release_is_ignored(store: StoreUnderTest) {
     let id = store.put(action("a")).await;

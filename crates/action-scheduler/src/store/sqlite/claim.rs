@@ -351,13 +351,13 @@ fn try_start(
         let mut rows =
             update.query(params![json_array(&ids), claim.get(), write.now.as_microsecond()])?;
         while let Some(row) = rows.next()? {
-            attempts.insert(row::action_id(row, 0)?, row::attempt(row, 1)?);
+            attempts.insert((row::action_id(row, 0)?, claim), row::attempt(row, 1)?);
         }
     }
     let mut answers = Vec::with_capacity(starts.len());
     let mut logged = Vec::with_capacity(starts.len());
     for start in starts {
-        match attempts.remove(&start.action) {
+        match attempts.remove(&(start.action, start.claim)) {
             Some(attempt) => {
                 if start.log {
                     logged.push(start.action.get());
