@@ -38,7 +38,7 @@ fn try_query(
     };
     if let Some(ids) = &query.ids {
         let ids: Vec<i64> = ids.iter().map(|id| id.get()).collect();
-        and("id IN (SELECT value FROM json_each(?))", super::claim::json_array(&ids).into());
+        and("id IN (SELECT value FROM json_each(?))", super::lists::json_array(&ids).into());
     }
     if let Some(hook) = &query.hook {
         match names.hooks.find(connection, hook)? {
@@ -57,7 +57,7 @@ fn try_query(
     }
     if !query.states.is_empty() {
         let states: Vec<i64> = query.states.iter().map(|state| row::state_code(*state)).collect();
-        and("state IN (SELECT value FROM json_each(?))", super::claim::json_array(&states).into());
+        and("state IN (SELECT value FROM json_each(?))", super::lists::json_array(&states).into());
     }
     if let Some(after) = query.after {
         and("id > ?", after.get().into());

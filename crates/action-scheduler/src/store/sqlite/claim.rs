@@ -1,17 +1,17 @@
 //! Claiming, starting, giving back.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::error::wrap;
+use super::lists::{grouped, json_array};
 use super::log;
 use super::names::Names;
 use super::row;
 use super::writer::Write;
-use crate::action::{ActionId, ClaimId, Group, Hook};
+use crate::action::{ClaimId, Group, Hook};
 use crate::error::Result;
 use crate::log::{Context, Step};
 use crate::store::{
@@ -125,21 +125,6 @@ impl NumberedFilter {
     fn lets_all_through(&self) -> bool {
         self.hooks.is_none() && self.group.is_none() && self.exclude_groups == "[]"
     }
-}
-
-/// Numbers as a parameter for `json_each(…)`.
-pub(super) fn json_array(numbers: &[i64]) -> String {
-    let mut list = String::with_capacity(numbers.len() * 8 + 2);
-    for number in numbers {
-        let separator = if list.is_empty() { '[' } else { ',' };
-        // Writing to a String cannot fail.
-        let _ = write!(list, "{separator}{number}");
-    }
-    if list.is_empty() {
-        list.push('[');
-    }
-    list.push(']');
-    list
 }
 
 /// Calls `visit` with each (priority, attempts) that waiting actions have, in claim order, until it says that it has
@@ -375,21 +360,6 @@ fn try_start(
     let started = answers.iter().filter(|answer| matches!(answer, Started::Yes(_))).count() as i64;
     super::count_moves(connection, &[(0, -started), (1, started)])?;
     Ok(answers)
-}
-
-/// The ids of a list by what they have in common, in the order of its first appearance.
-pub(super) fn grouped<T, K: PartialEq>(
-    list: &[T],
-    key: impl Fn(&T) -> (K, ActionId),
-) -> Vec<(K, Vec<i64>)> {
-    let mut groups: Vec<(K, Vec<i64>)> = Vec::new();
-    for (key, id) in list.iter().map(key) {
-        match groups.iter_mut().find(|(other, _)| *other == key) {
-            Some((_, ids)) => ids.push(id.get()),
-            None => groups.push((key, vec![id.get()])),
-        }
-    }
-    groups
 }
 
 pub(super) fn release(write: &mut Write<'_>, claims: &[ClaimId], context: &Context) -> Result<u64> {

@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::claim::{close_if_done, grouped, json_array};
+use super::claim::close_if_done;
 use super::error::wrap;
+use super::lists::{grouped, json_array};
 use super::log;
 use super::row;
 use super::writer::Write;

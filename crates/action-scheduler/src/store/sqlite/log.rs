@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::claim::json_array;
 use super::error::wrap;
+use super::lists::json_array;
 use super::row;
 use super::writer::Write;
 use crate::action::{ActionId, Attempt};

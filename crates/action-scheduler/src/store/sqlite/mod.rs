@@ -12,6 +12,7 @@ mod error;
 mod finish;
 pub(crate) mod floor;
 mod insert;
+mod lists;
 mod log;
 mod names;
 mod readers;
