@@ -1,6 +1,5 @@
 //! Measures a store and the engine over it, and in the same run the floor: the least that the same rows cost.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -9,6 +8,7 @@ use jiff::SignedDuration;
 use serde::Serialize;
 use tokio::sync::{Notify, mpsc};
 
+use crate::Args;
 use crate::action::{Hook, NewAction, Priority};
 use crate::error::{Invalid, Result};
 use crate::handler::Failure;
@@ -17,15 +17,13 @@ use crate::query::Query;
 use crate::runner::{Runner, RunnerConfig, Shutdown, peak_memory};
 use crate::schedule::Schedule;
 use crate::scheduler::Scheduler;
-use crate::store::sqlite::{SqliteStore, floor};
-use crate::time::Clock;
-use crate::{Args, Store};
+use crate::store::{StoreUrl, floor};
 
 /// What is measured.
 #[derive(Debug, Clone)]
 pub struct BenchOptions {
-    /// The SQLite file to work on; it must have no actions yet.
-    pub file: String,
+    /// The store to work on; it must have no actions yet.
+    pub store: StoreUrl,
     /// How many actions are drained.
     pub actions: u64,
     /// How many further actions are pending and due, behind those that are drained.
@@ -74,11 +72,11 @@ pub type Progress<'a> = &'a (dyn Fn(&str) + Send + Sync);
 
 /// Measures.
 pub async fn run(options: &BenchOptions, progress: Progress<'_>) -> Result<BenchReport> {
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&options.file, Clock::system()).await?);
+    let store = options.store.open().await?;
     let scheduler = Scheduler::builder(store).context(Context::new("bench")).build();
     if scheduler.count(Query::new()).await? > 0 {
-        let problem = "it has actions; measure on a file of its own";
-        return Err(Invalid::new("store", &options.file, problem).into());
+        let problem = "it has actions; measure on a store of its own";
+        return Err(Invalid::new("store", options.store.to_string(), problem).into());
     }
     progress("enqueue in bulk");
     let far = scheduler
@@ -111,7 +109,9 @@ pub async fn run(options: &BenchOptions, progress: Progress<'_>) -> Result<Bench
     let (latency_p50_ms, latency_p99_ms) = (percentile(0.5), percentile(0.99));
 
     progress("floor");
-    let floor_per_s = rate(options.actions, floor_drain(options).await?);
+    let batch = u32::try_from(options.workers).unwrap_or(u32::MAX);
+    let floor = floor::drain(&options.store, options.actions, batch).await?;
+    let floor_per_s = rate(options.actions, floor);
     Ok(BenchReport {
         actions: options.actions,
         backlog: options.backlog,
@@ -228,23 +228,4 @@ async fn latencies(scheduler: &Scheduler, count: u64) -> Result<Vec<Duration>> {
     shutdown.stop();
     runner.await.map_err(|error| Invalid::new("runner", "", error))??;
     Ok(latencies)
-}
-
-/// The floor works on a file of its own beside the other, which is removed afterwards.
-async fn floor_drain(options: &BenchOptions) -> Result<Duration> {
-    let file = format!("{}-floor", options.file);
-    remove(&file);
-    drop(SqliteStore::open(&file, Clock::system()).await?);
-    let (path, actions, batch) = (file.clone(), options.actions, options.workers);
-    let batch = u32::try_from(batch).unwrap_or(u32::MAX);
-    let time = tokio::task::spawn_blocking(move || floor::drain(&path, actions, batch)).await;
-    remove(&file);
-    time.map_err(|error| Invalid::new("floor", "", error))?
-}
-
-fn remove(file: &str) {
-    for end in ["", "-wal", "-shm"] {
-        // What is not there need not be removed.
-        let _ = std::fs::remove_file(Path::new(&format!("{file}{end}")));
-    }
 }

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use action_scheduler::bench::{self, BenchOptions, BenchReport};
+use action_scheduler::store::StoreUrl;
 use anyhow::Result;
 use clap::Args;
 
-use crate::app::{App, file_of};
-use crate::failure::BadInput;
+use crate::app::App;
 use crate::output::{self, thousands};
 use crate::terminal::activity;
 
@@ -19,7 +19,7 @@ Examples:
   action-scheduler --store sqlite:/mnt/disk/bench.db bench
 
 Without --store it works on a file in the current folder, which it removes when it is done. With
---store that file must not hold any actions; what was measured stays in it. The floor is the same
+--store that store must not hold any actions; what was measured stays in it. The floor is the same
 rows inserted, claimed, started, finished and logged by bare set-based SQL on one connection: the
 ratio tells what the engine adds, whatever the machine.";
 
@@ -48,16 +48,12 @@ pub struct Options {
 
 /// Does it.
 pub async fn run(app: &App, options: Options) -> Result<()> {
-    let given = match app.store_option() {
-        Some(url) => Some(file_of(url).ok_or_else(|| {
-            BadInput(format!("store URL {url:?}: expected sqlite:FILE, such as sqlite:bench.db"))
-        })?),
-        None => None,
-    };
+    let given = app.store_option().map(str::parse::<StoreUrl>).transpose()?;
     let own = format!("action-scheduler-bench-{}.db", std::process::id());
-    let file = given.as_ref().map_or_else(|| own.clone(), |file| file.display().to_string());
-    let measured = measure(file, &options).await;
-    if given.is_none() {
+    let is_own = given.is_none();
+    let store = given.unwrap_or_else(|| StoreUrl::Sqlite { file: own.clone() });
+    let measured = measure(store, &options).await;
+    if is_own {
         for end in ["", "-wal", "-shm"] {
             // What is not there need not be removed.
             let _ = std::fs::remove_file(Path::new(&format!("{own}{end}")));
@@ -70,10 +66,10 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
     output::print(&output::details(&rows(&report), &app.terminal))
 }
 
-async fn measure(file: String, options: &Options) -> Result<BenchReport> {
+async fn measure(store: StoreUrl, options: &Options) -> Result<BenchReport> {
     let bar = activity();
     let options = BenchOptions {
-        file,
+        store,
         actions: options.actions,
         backlog: options.backlog,
         not_due: options.not_due,

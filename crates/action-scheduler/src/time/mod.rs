@@ -4,6 +4,7 @@ pub mod date_text;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
@@ -19,6 +20,8 @@ pub struct Clock(Source);
 #[derive(Clone)]
 enum Source {
     System,
+    /// By how many microseconds another machine's clock is ahead of this one's.
+    Remote(Arc<AtomicI64>),
     Manual(Arc<watch::Sender<Timestamp>>),
 }
 
@@ -26,6 +29,20 @@ impl Clock {
     /// The machine's clock.
     pub fn system() -> Self {
         Self(Source::System)
+    }
+
+    /// The clock of another machine, such as a database server, as [`Clock::set_ahead`] says it is. Until then it shows
+    /// the time of this machine.
+    pub fn remote() -> Self {
+        Self(Source::Remote(Arc::default()))
+    }
+
+    /// Says by how much a [`Clock::remote`] is ahead of this machine's clock. Other clocks stay as they are.
+    pub fn set_ahead(&self, ahead: SignedDuration) {
+        if let Source::Remote(micros) = &self.0 {
+            let by = i64::try_from(ahead.as_micros()).unwrap_or_default();
+            micros.store(by, Ordering::Relaxed);
+        }
     }
 
     /// A clock that stands at `start` until it is moved: for tests.
@@ -37,6 +54,10 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             Source::System => whole_micros(Timestamp::now()),
+            Source::Remote(ahead) => {
+                let (now, ahead) = (Timestamp::now(), ahead.load(Ordering::Relaxed));
+                whole_micros(now.checked_add(SignedDuration::from_micros(ahead)).unwrap_or(now))
+            }
             Source::Manual(time) => *time.borrow(),
         }
     }
@@ -54,7 +75,7 @@ impl Clock {
     /// noticed by whoever waits, which is why the runner never sleeps longer than its poll interval.
     pub async fn sleep_until(&self, until: Timestamp) {
         match &self.0 {
-            Source::System => {
+            Source::System | Source::Remote(_) => {
                 let remaining = until.duration_since(self.now());
                 tokio::time::sleep(remaining.try_into().unwrap_or_default()).await;
             }
@@ -71,6 +92,9 @@ impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Source::System => f.write_str("Clock::system"),
+            Source::Remote(ahead) => {
+                write!(f, "Clock::remote({} µs ahead)", ahead.load(Ordering::Relaxed))
+            }
             Source::Manual(time) => write!(f, "Clock::manual({})", *time.borrow()),
         }
     }

@@ -1,18 +1,37 @@
 //! The least that a SQLite file of our layout can cost: the same rows, moved by bare set-based SQL on one connection, with
 //! nothing between. The benchmark compares the engine with it.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, params};
 
+use super::SqliteStore;
 use super::connection::{self, Access};
 use super::error::wrap;
-use crate::error::Result;
+use crate::error::{Result, StoreError, StoreErrorKind};
 use crate::log::Step;
+use crate::time::Clock;
 
-/// Takes `actions` no-op actions from pending to complete, `batch` at a time, each step a durable transaction of its own
-/// as the engine's promises have it: claim, start (logged), finish (logged). The time of the drain alone.
-pub fn drain(file: &str, actions: u64, batch: u32) -> Result<Duration> {
+/// See [`crate::store::floor::drain`]. It works in a file of its own beside the given one.
+pub(crate) async fn drain(file: &str, actions: u64, batch: u32) -> Result<Duration> {
+    let file = format!("{file}-floor");
+    remove(&file);
+    drop(SqliteStore::open(&file, Clock::system()).await?);
+    let path = file.clone();
+    let time = tokio::task::spawn_blocking(move || drain_file(&path, actions, batch)).await;
+    remove(&file);
+    time.map_err(|error| StoreError::new(StoreErrorKind::Other, error.to_string()))?
+}
+
+fn remove(file: &str) {
+    for end in ["", "-wal", "-shm"] {
+        // What is not there need not be removed.
+        let _ = std::fs::remove_file(Path::new(&format!("{file}{end}")));
+    }
+}
+
+fn drain_file(file: &str, actions: u64, batch: u32) -> Result<Duration> {
     let mut connection = connection::open(file, Access::Write)?;
     fill(&mut connection, actions).map_err(wrap(file))?;
     let begun = Instant::now();

@@ -10,7 +10,7 @@ mod clean;
 mod connection;
 mod error;
 mod finish;
-pub(crate) mod floor;
+pub(super) mod floor;
 mod insert;
 mod lists;
 mod log;
@@ -36,7 +36,7 @@ use self::readers::{Reader, Readers};
 use self::watch::Watch;
 use self::writer::{Isolation, Write, Writer};
 use super::*;
-use crate::error::StoreError;
+use crate::error::{StoreError, StoreErrorKind};
 
 /// A store in one SQLite file.
 pub struct SqliteStore {
