@@ -11,5 +11,7 @@ use crate::error::Result;
 pub(crate) async fn drain(url: &StoreUrl, actions: u64, batch: u32) -> Result<Duration> {
     match url {
         StoreUrl::Sqlite { file } => sqlite::floor::drain(file, actions, batch).await,
+        #[cfg(feature = "mysql")]
+        StoreUrl::MySql(_) => todo!(),
     }
 }

@@ -11,6 +11,8 @@ mod clean;
 mod finish;
 pub(crate) mod floor;
 mod insert;
+#[cfg(feature = "mysql")]
+pub mod mysql;
 mod runners;
 pub mod sqlite;
 mod stats;
