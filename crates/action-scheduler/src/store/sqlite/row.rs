@@ -111,6 +111,9 @@ pub(super) fn attempt(row: &Row<'_>, column: usize) -> rusqlite::Result<Attempt>
 /// The typed columns of a recurrence, in `actions` joined with `chains` and in `chains` itself.
 pub(super) const RECURRENCE_COLUMNS: &str = "chains.first_at, chains.every, chains.cron, chains.dialect, chains.zone, chains.fixed_rate, chains.catch_up";
 
+/// How many of [`RECURRENCE_COLUMNS`] there are.
+pub(super) const RECURRENCE_WIDTH: usize = 7;
+
 /// Reads [`RECURRENCE_COLUMNS`], which start at `from`.
 pub(super) fn recurring(row: &Row<'_>, from: usize) -> rusqlite::Result<Recurring> {
     let first = time(row, from)?;

@@ -57,7 +57,7 @@ fn conditions(
         let ids: Vec<i64> = ids.iter().map(|id| id.get()).collect();
         all.and(
             "actions.id IN (SELECT value FROM json_each(?))",
-            [super::lists::json_array(&ids).into()],
+            [super::lists::json_array(ids).into()],
         );
     }
     if let Some(hook) = &query.hook {
