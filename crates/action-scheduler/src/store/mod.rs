@@ -3,6 +3,7 @@
 //! Every method takes and gives many rows. A store knows its SQL and the rules that must hold within one transaction;
 //! it knows nothing of handlers, policies or the shape of a runner.
 
+pub mod mysql;
 pub mod sqlite;
 
 use std::collections::BTreeMap;
