@@ -3,8 +3,13 @@
 //! | module | what |
 //! |---|---|
 //! | [`unserialize`], [`serialize`] | PHP's `serialize` format, to and from a plain tree of [`Value`](value::Value)s; no object is ever built |
+//! | [`schedule`] | the `schedule` column: such a tree, and what it means to the engine |
 
 mod float;
+pub(crate) mod schedule;
 pub(crate) mod serialize;
 pub(crate) mod unserialize;
 pub(crate) mod value;
+
+#[cfg(test)]
+mod dump;
