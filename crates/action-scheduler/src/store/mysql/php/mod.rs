@@ -18,3 +18,5 @@ pub(crate) mod value;
 
 #[cfg(test)]
 mod dump;
+#[cfg(test)]
+mod mutations;
