@@ -29,6 +29,7 @@ use super::liveness::Liveness;
 use super::plan::Plans;
 use super::shutdown::Shutdown;
 use crate::action::{self, ActionId, ClaimId};
+use crate::error::{Error, Result};
 use crate::observer::Event;
 use crate::scheduler::Scheduler;
 use crate::store::Pick;
@@ -99,7 +100,7 @@ impl Dispatcher {
     }
 
     /// Runs until there is a reason to stop, then brings what is under way to its end.
-    pub(super) async fn run(mut self) -> RunReport {
+    pub(super) async fn run(&mut self) {
         let mut wake = self.scheduler.store().wake();
         let mut notes = tokio::time::interval(NOTES);
         notes.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -123,21 +124,30 @@ impl Dispatcher {
                 answer = self.recorder.answer.completion() => self.recorded(answer),
                 answer = self.starter.answer.completion() => self.started(answer),
                 answer = self.claimer.answer.completion() => self.claimed(answer),
-                step = self.stopping.next_step(runs) => {
-                    if self.stop(step).is_break() {
-                        break;
-                    }
-                }
+                step = self.stopping.next_step(runs) => self.stop(step),
                 () = sleep_until(self.store_after) => self.store_after = None,
                 () = sleep_until(self.claimer.after), if open => self.claimer.after = None,
                 Ok(()) = wake.changed(), if open => self.claimer.wake(),
                 _ = notes.tick(), if runs => self.store_notes(),
             }
         }
-        if !self.stopping.is_at_once() {
-            while self.side.join_next().await.is_some() {}
+        while self.side.join_next().await.is_some() {}
+    }
+
+    /// What was done; an error, if the store has not been told of all of it.
+    pub(super) fn report(self) -> Result<RunReport> {
+        let unconfirmed = self.starter.unconfirmed();
+        let mut actions: Vec<ActionId> = self.recorder.unrecorded().chain(unconfirmed).collect();
+        actions.sort_unstable();
+        actions.dedup();
+        if !actions.is_empty() {
+            return Err(Error::Unrecorded { actions });
         }
-        RunReport { batches: self.claimer.claimed, stopped: self.stopping.reason(), ..self.report }
+        Ok(RunReport {
+            batches: self.claimer.claimed,
+            stopped: self.stopping.reason(),
+            ..self.report
+        })
     }
 
     fn is_done(&self) -> bool {

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::pending::Pending;
 use super::{Dispatcher, STORE_RETRY};
-use crate::action::ClaimId;
+use crate::action::{ActionId, ClaimId};
 use crate::error::Result;
 use crate::log::Context;
 use crate::observer::Event;
@@ -40,6 +40,11 @@ impl Starter {
     /// How many actions wait for a worker.
     pub(super) fn waiting(&self) -> usize {
         self.ready.len()
+    }
+
+    /// The actions of which the store has not said whether they are started.
+    pub(super) fn unconfirmed(&self) -> impl Iterator<Item = ActionId> {
+        self.asked.iter().map(|(_, action)| action.id)
     }
 
     /// The claims of all that waits, one for each action; it does not wait any more. What is being started is not in the

@@ -1,6 +1,5 @@
 //! Stopping: claiming ends, what was not started is given back, and what runs has the grace period to come to its end.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,8 +21,8 @@ pub(super) struct Stopping {
     /// When handlers that still run are told to end; a moment later they are ended by force.
     grace_ends: Option<Instant>,
     force_at: Option<Instant>,
-    /// When what could not be recorded is given up, as the process is to stop at once.
-    give_up_at: Option<Instant>,
+    /// It was told to stop at once.
+    at_once: bool,
 }
 
 /// What comes next on the way.
@@ -32,7 +31,6 @@ pub(super) enum Step {
     ToldToStopAtOnce,
     GraceIsOver,
     Force,
-    GiveUp,
 }
 
 impl Stopping {
@@ -48,7 +46,7 @@ impl Stopping {
             reason: None,
             grace_ends: None,
             force_at: None,
-            give_up_at: None,
+            at_once: false,
         }
     }
 
@@ -71,11 +69,6 @@ impl Stopping {
         self.grace_ends.is_some()
     }
 
-    /// Whether it was told to stop at once.
-    pub(super) fn is_at_once(&self) -> bool {
-        self.give_up_at.is_some()
-    }
-
     /// Whether what was claimed is given back; a runner that drains runs it.
     fn gives_back(&self) -> bool {
         use StopReason::{AtCapacity, Drained, MemoryLimit, TimeLimit, Told};
@@ -90,10 +83,11 @@ impl Stopping {
         tokio::select! {
             biased;
             () = self.shutdown.stopping(), if !self.is_told() => Step::Told,
-            () = self.shutdown.stopping_at_once(), if !self.is_at_once() => Step::ToldToStopAtOnce,
+            () = self.shutdown.stopping_at_once(), if !self.at_once => Step::ToldToStopAtOnce,
             () = sleep_until(self.grace_ends), if runs && self.force_at.is_none() => Step::GraceIsOver,
             () = sleep_until(self.force_at), if runs => Step::Force,
-            () = sleep_until(self.give_up_at) => Step::GiveUp,
+            // The caller of this waits for other things, too.
+            else => std::future::pending().await,
         }
     }
 }
@@ -133,8 +127,8 @@ impl Dispatcher {
         matches!(self.stopping.reason, Some(StopReason::TimeLimit | StopReason::MemoryLimit))
     }
 
-    /// Takes a step on the way to the end; after the last one nothing is waited for any more.
-    pub(super) fn stop(&mut self, step: Step) -> ControlFlow<()> {
+    /// Takes a step on the way to the end.
+    pub(super) fn stop(&mut self, step: Step) {
         match step {
             Step::Told => {
                 self.stopping.close(StopReason::Told);
@@ -143,7 +137,7 @@ impl Dispatcher {
             Step::ToldToStopAtOnce => {
                 self.stopping.close(StopReason::Told);
                 self.stopping.grace_ends.get_or_insert_with(Instant::now);
-                self.stopping.give_up_at = Some(Instant::now() + LAST_MOMENT);
+                self.stopping.at_once = true;
                 self.end_running();
             }
             Step::GraceIsOver => {
@@ -153,12 +147,7 @@ impl Dispatcher {
                 self.stopping.force_at = Some(Instant::now() + LAST_MOMENT);
             }
             Step::Force => self.end_running(),
-            Step::GiveUp => {
-                self.tell_what_is_lost();
-                return ControlFlow::Break(());
-            }
         }
-        ControlFlow::Continue(())
     }
 
     /// Gives back what was claimed and will not be started any more.
@@ -199,15 +188,5 @@ impl Dispatcher {
             let verdict = self.case(&context, claim).crashed(reason);
             self.recorder.add(context, verdict);
         }
-    }
-
-    /// The store did not take what was to be recorded: says which actions it is about. Others will find them in-progress
-    /// under a runner that died.
-    fn tell_what_is_lost(&self) {
-        let ids: Vec<String> = self.recorder.unrecorded().map(|id| id.to_string()).collect();
-        tracing::error!(
-            actions = ids.join(" "),
-            "stopped before the results of these actions could be recorded"
-        );
     }
 }
