@@ -35,19 +35,17 @@ impl Instance {
 
     /// Starts the program, and waits until it answers.
     pub(super) async fn start(&mut self, args: &[String], answers: impl AsyncFn() -> bool) {
-        const LONGEST: Duration = Duration::from_secs(60);
         self.spawn(args);
-        let begun = Instant::now();
-        while !answers().await {
-            let ended = self.child.as_mut().and_then(|child| child.try_wait().expect("a child"));
+        let what = format!("{} answers; its log is {}", self.program, self.log().display());
+        let has_started = async || {
+            let child = self.child.as_mut();
+            let ended = child.and_then(|child| child.try_wait().expect("a child"));
             if let Some(ended) = ended {
                 panic!("{} did not start: {ended}\n{}", self.program, self.log_tail());
             }
-            if begun.elapsed() > LONGEST {
-                panic!("{} does not answer after {LONGEST:?}\n{}", self.program, self.log_tail());
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+            answers().await
+        };
+        until(&what, has_started).await;
     }
 
     /// Asks it to end with this signal, and waits until it did.
@@ -87,6 +85,16 @@ impl Instance {
         let log = String::from_utf8_lossy(&log);
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(LINES)..].join("\n")
+    }
+}
+
+/// Waits until something is so, as long as that may take on a busy machine.
+pub(super) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    const LONGEST: Duration = Duration::from_secs(60);
+    let begun = Instant::now();
+    while !holds().await {
+        assert!(begun.elapsed() < LONGEST, "waited {LONGEST:?} until {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 

@@ -35,17 +35,22 @@ end_all() {
     kill_all
 }
 
+# Takes the lock, unless the folder was removed, and perhaps another made in its place.
+lock() {
+    flock "$@" 9 && [ "$folder/users" -ef /dev/fd/9 ]
+}
+
 until_unused() {
-    while flock 9; do
+    while lock; do
         [ "$seconds" = 0 ] && return
         flock --unlock 9
         sleep "$seconds"
-        flock --nonblock 9 && return
+        lock --nonblock && return
     done
+    exit
 }
 
 keep() {
-    # Without the file, another has removed the folder.
     exec 9<"$folder/users" || exit
     until_unused
     end_all

@@ -38,11 +38,15 @@ mod database;
 mod folder;
 mod instance;
 pub mod mariadb;
+mod pgbouncer;
 mod port;
 pub mod postgres;
 mod programs;
+mod proxy;
 mod shared;
 
 pub use database::Database;
 pub use mariadb::MariaDb;
+pub use pgbouncer::PgBouncer;
 pub use postgres::Postgres;
+pub use proxy::{FaultProxy, NewConnections};

@@ -1,4 +1,4 @@
-//! Free ports.
+//! Ports on the loopback address.
 
 use std::net::{Ipv4Addr, TcpListener};
 
@@ -10,4 +10,11 @@ pub(super) fn free_port() -> u16 {
         .take(TRIES)
         .find(|&port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok())
         .expect("one of a thousand ports is free")
+}
+
+/// The URL of something on the server that listens on port `server`, with another port that leads there.
+pub(super) fn by_way_of(port: u16, server: u16, url: &str) -> String {
+    let server = format!("@127.0.0.1:{server}/");
+    assert!(url.contains(&server), "{url} has no part {server}");
+    url.replace(&server, &format!("@127.0.0.1:{port}/"))
 }

@@ -8,7 +8,7 @@ use tokio_postgres::{Client, NoTls};
 
 use super::database::{self, Database};
 use super::folder::Folder;
-use super::instance::Instance;
+use super::instance::{Instance, until};
 use super::port::free_port;
 use super::programs;
 use super::shared::{Server, found_or_started};
@@ -51,6 +51,56 @@ impl Postgres {
         Database::new(name, url, server_url, |url, name| Box::pin(drop_database(url, name)))
     }
 
+    /// Changes a setting that needs no restart.
+    pub async fn set(&self, name: &str, value: &str) {
+        let client = connect(&self.url()).await;
+        let load_time = async |client: &Client| -> std::time::SystemTime {
+            let row = client.query_one("SELECT pg_conf_load_time()", &[]).await;
+            row.expect("a time").get(0)
+        };
+        let before = load_time(&client).await;
+        let change = format!("ALTER SYSTEM SET {name} = '{value}'");
+        client.batch_execute(&change).await.expect("a setting that can be changed");
+        client.batch_execute("SELECT pg_reload_conf()").await.expect("the server runs");
+        let is_loaded = async || load_time(&connect(&self.url()).await).await > before;
+        until("its settings are loaded", is_loaded).await;
+    }
+
+    /// A standby of this server, which streams what is committed here. It is asynchronous unless
+    /// `synchronous_standby_names` is [`Postgres::set`] to `*`.
+    pub async fn standby(&self) -> Self {
+        let folder = Folder::new("standby");
+        let args = format!(
+            "--pgdata=data --write-recovery-conf --wal-method=stream --checkpoint=fast --no-sync \
+             --host=127.0.0.1 --port={} --username=postgres",
+            self.instance.port()
+        );
+        let args: Vec<&str> = args.split_whitespace().collect();
+        programs::run("pg_basebackup", folder.path(), &args).await;
+        let mut standby = Self::new(folder, free_port());
+        standby.settings.clone_from(&self.settings);
+        standby.run().await;
+        standby.until("it streams", "SELECT status = 'streaming' FROM pg_stat_wal_receiver").await;
+        standby
+    }
+
+    /// Waits until this standby has all that its primary has now.
+    pub async fn catch_up_with(&self, primary: &Self) {
+        let position = "SELECT pg_current_wal_lsn()::text";
+        let client = connect(&primary.url()).await;
+        let position = client.query_one(position, &[]).await.expect("a primary that runs");
+        let position: &str = position.get(0);
+        let has_it = format!("SELECT pg_last_wal_replay_lsn() >= '{position}'::pg_lsn");
+        self.until("it caught up", &has_it).await;
+    }
+
+    /// Makes this standby the primary.
+    pub async fn promote(&self) {
+        let client = connect(&self.url()).await;
+        client.batch_execute("SELECT pg_promote()").await.expect("a standby that runs");
+        self.until("it is promoted", "SELECT NOT pg_is_in_recovery()").await;
+    }
+
     /// How to connect to the database `postgres`.
     pub fn url(&self) -> String {
         self.url_for("postgres")
@@ -80,6 +130,16 @@ impl Postgres {
     pub async fn restart(&mut self) {
         self.stop().await;
         self.run().await;
+    }
+
+    /// Waits until a question has a row, and the answer is yes.
+    async fn until(&self, what: &str, question: &str) {
+        let client = connect(&self.url()).await;
+        let is_so = async || {
+            let row = client.query_opt(question, &[]).await.expect("a server that runs");
+            row.is_some_and(|row| row.get::<_, Option<bool>>(0) == Some(true))
+        };
+        until(what, is_so).await;
     }
 
     async fn run(&mut self) {

@@ -17,7 +17,8 @@ pub(super) fn started_by_root() -> bool {
 /// meant for the process group of the test.
 pub(super) fn command(program: &str, folder: &Path) -> Command {
     let mut command = Command::new(find(program));
-    command.current_dir(folder).stdin(Stdio::null()).process_group(0).env("LC_ALL", "C");
+    command.current_dir(folder).stdin(Stdio::null()).process_group(0);
+    command.env("LC_ALL", "C").env("TMPDIR", folder);
     if started_by_root() {
         command.uid(NOBODY).gid(NOBODY);
     }

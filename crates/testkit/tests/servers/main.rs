@@ -3,4 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails is to panic")]
 
 mod mariadb;
+mod owner;
 mod postgres;
+mod proxy;

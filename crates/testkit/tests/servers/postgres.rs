@@ -1,7 +1,8 @@
 //! PostgreSQL.
 
-use testkit::servers::Postgres;
 use testkit::servers::postgres::{connect, try_connect};
+use testkit::servers::{PgBouncer, Postgres};
+use tokio_postgres::{Client, SimpleQueryMessage};
 
 const FILL: &str = "CREATE TABLE songs (name text); INSERT INTO songs VALUES ('one'), ('two')";
 
@@ -70,4 +71,60 @@ async fn it_is_durable_and_takes_settings() {
     assert_eq!(shown("fsync").await, "on");
     assert_eq!(shown("synchronous_commit").await, "on");
     assert_eq!(shown("max_connections").await, "17");
+}
+
+#[tokio::test]
+async fn a_promoted_standby_has_what_was_committed() {
+    let mut primary = Postgres::start().await;
+    let database = primary.create_database().await;
+    let standby = primary.standby().await;
+    let client = connect(database.url()).await;
+    client.batch_execute(FILL).await.unwrap();
+    standby.catch_up_with(&primary).await;
+    let url = standby.url_for(database.name());
+    let refused = connect(&url).await.batch_execute("DELETE FROM songs").await.unwrap_err();
+    assert_eq!(refused.code().unwrap().code(), "25006", "a standby is read-only: {refused}");
+    primary.kill().await;
+    standby.promote().await;
+    connect(&url).await.batch_execute("INSERT INTO songs VALUES ('three')").await.unwrap();
+    assert_eq!(songs(&url).await, 3);
+}
+
+#[tokio::test]
+async fn a_synchronous_standby_has_every_commit_that_was_acknowledged() {
+    let mut primary = Postgres::start().await;
+    let standby = primary.standby().await;
+    primary.set("synchronous_standby_names", "*").await;
+    let client = connect(&primary.url()).await;
+    client.batch_execute(FILL).await.unwrap();
+    for _ in 0..100 {
+        client.batch_execute("INSERT INTO songs VALUES ('more')").await.unwrap();
+    }
+    primary.kill().await;
+    standby.promote().await;
+    assert_eq!(songs(&standby.url()).await, 102);
+}
+
+#[tokio::test]
+async fn pgbouncer_shares_connections_between_transactions() {
+    let server = Postgres::shared().await;
+    let database = server.create_database().await;
+    let mut bouncer = PgBouncer::start(server).await;
+    let url = bouncer.url(database.url());
+    let (one, other) = (connect(&url).await, connect(&url).await);
+    let backend = async |client: &Client| -> String {
+        let rows = client.simple_query("SELECT pg_backend_pid()").await.unwrap();
+        let pid = rows.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        });
+        pid.unwrap().to_owned()
+    };
+    assert_eq!(backend(&one).await, backend(&other).await);
+    one.batch_execute("BEGIN").await.unwrap();
+    assert_ne!(backend(&one).await, backend(&other).await);
+    bouncer.kill().await;
+    assert!(one.batch_execute("COMMIT").await.is_err());
+    bouncer.restart().await;
+    connect(&url).await.batch_execute("SELECT 1").await.unwrap();
 }
