@@ -11,6 +11,7 @@ mod clean;
 mod finish;
 pub(crate) mod floor;
 mod insert;
+mod native;
 mod runners;
 pub mod sqlite;
 mod stats;

@@ -42,14 +42,7 @@ fn try_finish(
         let was = match settle(write.connection, finish, write.now)? {
             Some(was) => was,
             None => {
-                let what = match finish.outcome {
-                    Outcome::Complete => "complete",
-                    Outcome::Failed => "failed",
-                    Outcome::TimedOut => "timed out",
-                    Outcome::Retry { .. } => "failed, to be retried",
-                    Outcome::NotCalled => "not called",
-                    Outcome::Crashed | Outcome::CrashedRetry { .. } => "crashed",
-                };
+                let what = finish.outcome.in_words();
                 log::append(
                     write.connection,
                     finish.action,
@@ -100,17 +93,6 @@ fn try_finish(
     Ok(answers)
 }
 
-/// Whether this is what nearly all are: a success of which nothing follows and nothing is told but that.
-fn is_plain(finish: &Finish) -> bool {
-    finish.outcome == Outcome::Complete
-        && finish.succession.is_none()
-        && match finish.entries.as_slice() {
-            [] => true,
-            [only] => only.step == Step::Complete && only.message.is_none() && only.at.is_none(),
-            _ => false,
-        }
-}
-
 /// Records the plain successes, all at once; gives those that were recorded.
 fn complete_plain(
     write: &mut Write<'_>,
@@ -127,7 +109,7 @@ fn complete_plain(
         .collect();
     let plain: Vec<&Finish> = finishes
         .iter()
-        .filter(|finish| is_plain(finish) && !twice.contains(&finish.action))
+        .filter(|finish| finish.is_plain() && !twice.contains(&finish.action))
         .collect();
     let mut recorded = HashSet::with_capacity(plain.len());
     let mut logged = Vec::with_capacity(plain.len());
