@@ -12,6 +12,7 @@ mod finish;
 pub(crate) mod floor;
 mod insert;
 pub mod mysql;
+mod native;
 mod runners;
 pub mod sqlite;
 mod stats;

@@ -62,15 +62,15 @@ fn read_claimed<P: rusqlite::Params>(
 /// What is to be known of a chain. By primary key, once for each instance that is claimed: those of a chain are seldom
 /// claimed together.
 fn claimed_chain(connection: &Connection, id: ChainId) -> rusqlite::Result<Option<ClaimedChain>> {
-    let sql = format!("SELECT {}, owed_at FROM chains WHERE id = ?1", row::RECURRENCE_COLUMNS);
+    let sql = format!("SELECT owed_at, {} FROM chains WHERE id = ?1", row::RECURRENCE_COLUMNS);
     connection
         .prepare_cached(&sql)?
         .query_row([id.get()], |row| {
             Ok(ClaimedChain {
                 id,
                 // A chain that cannot be read fails its own instance and no other.
-                recurring: row::recurring(row, 0).map(Arc::new).map_err(|error| error.to_string()),
-                owed: row::optional_time(row, row::RECURRENCE_WIDTH)?,
+                recurring: row::recurring(row, 1).map(Arc::new).map_err(|error| error.to_string()),
+                owed: row::optional_time(row, 0)?,
             })
         })
         .optional()

@@ -41,14 +41,7 @@ fn try_finish(
         let was = match settle(write.connection, finish, write.now)? {
             Some(was) => was,
             None => {
-                let what = match finish.outcome {
-                    Outcome::Complete => "complete",
-                    Outcome::Failed => "failed",
-                    Outcome::TimedOut => "timed out",
-                    Outcome::Retry { .. } => "failed, to be retried",
-                    Outcome::NotCalled => "not called",
-                    Outcome::Crashed | Outcome::CrashedRetry { .. } => "crashed",
-                };
+                let what = finish.outcome.in_words();
                 log::append(
                     write,
                     finish.action,
@@ -99,17 +92,6 @@ fn try_finish(
     Ok(answers)
 }
 
-/// Whether this is what nearly all are: a success of which nothing follows and nothing is told but that.
-fn is_plain(finish: &Finish) -> bool {
-    finish.outcome == Outcome::Complete
-        && finish.succession.is_none()
-        && match finish.entries.as_slice() {
-            [] => true,
-            [only] => only.step == Step::Complete && only.message.is_none() && only.at.is_none(),
-            _ => false,
-        }
-}
-
 /// Records the plain successes, as many at once as can be; says of each result whether it was recorded. The others are
 /// left to be recorded one by one.
 fn complete_plain(
@@ -127,7 +109,7 @@ fn complete_plain(
     let plain = finishes
         .iter()
         .enumerate()
-        .filter(|(_, finish)| is_plain(finish) && twice.binary_search(&finish.action).is_err());
+        .filter(|(_, finish)| finish.is_plain() && twice.binary_search(&finish.action).is_err());
     let mut recorded = vec![false; finishes.len()];
     // Once for each claim and attempt: one or two.
     for ((claim, attempt, logs), members) in grouped(plain, |finish| {
