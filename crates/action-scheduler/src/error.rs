@@ -53,6 +53,17 @@ pub enum Error {
         /// The chains that would have allowed it, in words.
         allowed: &'static str,
     },
+    /// A runner had to stop before the store took what it had to say about these actions. They are in-progress, and whoever
+    /// works on the store next recovers them as after a crash.
+    #[error(
+        "stopped before the results of these actions could be recorded: {}; the next runner finds \
+         them as after a crash",
+        listed(actions)
+    )]
+    Unrecorded {
+        /// The actions, each once.
+        actions: Vec<ActionId>,
+    },
     /// The store did not do its part.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -67,6 +78,11 @@ impl Error {
             _ => false,
         }
     }
+}
+
+fn listed(actions: &[ActionId]) -> String {
+    let ids: Vec<String> = actions.iter().map(ActionId::to_string).collect();
+    ids.join(", ")
 }
 
 /// A value that was refused: what it is, the text as given, and what was expected.

@@ -1,6 +1,6 @@
 //! A store that fails when it is told to: what a database that goes away looks like from above.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use action_scheduler::log::NewLogEntry;
@@ -21,9 +21,17 @@ use tokio::sync::watch;
 /// A store over another one, that can be made unreachable.
 pub struct FaultyStore {
     inner: Arc<dyn Store>,
-    away: AtomicBool,
-    refused: AtomicU32,
+    manners: Mutex<Manners>,
+    finishes: AtomicU32,
     late: Mutex<Option<Insert>>,
+}
+
+/// How it treats its callers.
+#[derive(Clone, Copy)]
+enum Manners {
+    Works,
+    Refuses,
+    IsSilent,
 }
 
 impl FaultyStore {
@@ -31,20 +39,25 @@ impl FaultyStore {
     pub fn new(inner: Arc<dyn Store>) -> Self {
         Self {
             inner,
-            away: AtomicBool::new(false),
-            refused: AtomicU32::new(0),
+            manners: Mutex::new(Manners::Works),
+            finishes: AtomicU32::new(0),
             late: Mutex::new(None),
         }
     }
 
     /// From now on every call fails.
     pub fn go_away(&self) {
-        self.away.store(true, Ordering::SeqCst);
+        *self.manners.lock().unwrap() = Manners::Refuses;
+    }
+
+    /// From now on no call is ever answered.
+    pub fn fall_silent(&self) {
+        *self.manners.lock().unwrap() = Manners::IsSilent;
     }
 
     /// From now on it works again.
     pub fn come_back(&self) {
-        self.away.store(false, Ordering::SeqCst);
+        *self.manners.lock().unwrap() = Manners::Works;
     }
 
     /// Stores this action right after a runner has looked for the next date, and before it is told.
@@ -52,17 +65,20 @@ impl FaultyStore {
         *self.late.lock().unwrap() = Some(insert);
     }
 
-    /// How many calls have failed so far.
-    pub fn refused(&self) -> u32 {
-        self.refused.load(Ordering::SeqCst)
+    /// How often it was asked to record results so far, whether or not it did.
+    pub fn finishes(&self) -> u32 {
+        self.finishes.load(Ordering::SeqCst)
     }
 
-    fn reach(&self) -> Result<&dyn Store> {
-        if self.away.load(Ordering::SeqCst) {
-            self.refused.fetch_add(1, Ordering::SeqCst);
-            return Err(StoreError::new(StoreErrorKind::Unavailable, "the store is away").into());
+    async fn reach(&self) -> Result<&dyn Store> {
+        let manners = *self.manners.lock().unwrap();
+        match manners {
+            Manners::Works => Ok(&*self.inner),
+            Manners::Refuses => {
+                Err(StoreError::new(StoreErrorKind::Unavailable, "the store is away").into())
+            }
+            Manners::IsSilent => std::future::pending().await,
         }
-        Ok(&*self.inner)
     }
 }
 
@@ -78,34 +94,35 @@ impl Store for FaultyStore {
         self.inner.insert_statements(action)
     }
     async fn insert(&self, actions: Vec<Insert>) -> Result<Vec<Option<ActionId>>> {
-        self.reach()?.insert(actions).await
+        self.reach().await?.insert(actions).await
     }
     async fn claim(&self, request: ClaimRequest) -> Result<Claiming> {
-        self.reach()?.claim(request).await
+        self.reach().await?.claim(request).await
     }
     async fn start(&self, starts: Vec<Start>, context: &Context) -> Result<Vec<Started>> {
-        self.reach()?.start(starts, context).await
+        self.reach().await?.start(starts, context).await
     }
     async fn finish(&self, finishes: Vec<Finish>, context: &Context) -> Result<Vec<Recorded>> {
-        self.reach()?.finish(finishes, context).await
+        self.finishes.fetch_add(1, Ordering::SeqCst);
+        self.reach().await?.finish(finishes, context).await
     }
     async fn release(&self, claims: Vec<ClaimId>, context: &Context) -> Result<u64> {
-        self.reach()?.release(claims, context).await
+        self.reach().await?.release(claims, context).await
     }
     async fn register(&self, runner: NewRunner) -> Result<RunnerId> {
-        self.reach()?.register(runner).await
+        self.reach().await?.register(runner).await
     }
     async fn heartbeat(&self, runner: RunnerId) -> Result<bool> {
-        self.reach()?.heartbeat(runner).await
+        self.reach().await?.heartbeat(runner).await
     }
     async fn unregister(&self, runner: RunnerId, context: &Context) -> Result<()> {
-        self.reach()?.unregister(runner, context).await
+        self.reach().await?.unregister(runner, context).await
     }
     async fn runners(&self) -> Result<Vec<Runner>> {
-        self.reach()?.runners().await
+        self.reach().await?.runners().await
     }
     async fn recover(&self, dead: Vec<DeadRunner>, context: &Context) -> Result<Recovery> {
-        self.reach()?.recover(dead, context).await
+        self.reach().await?.recover(dead, context).await
     }
     async fn cancel(
         &self,
@@ -113,10 +130,10 @@ impl Store for FaultyStore {
         reason: Option<String>,
         context: &Context,
     ) -> Result<Vec<Change>> {
-        self.reach()?.cancel(target, reason, context).await
+        self.reach().await?.cancel(target, reason, context).await
     }
     async fn delete(&self, target: Target) -> Result<Vec<Change>> {
-        self.reach()?.delete(target).await
+        self.reach().await?.delete(target).await
     }
     async fn requeue(
         &self,
@@ -124,29 +141,29 @@ impl Store for FaultyStore {
         to: Requeue,
         context: &Context,
     ) -> Result<Vec<Change>> {
-        self.reach()?.requeue(ids, to, context).await
+        self.reach().await?.requeue(ids, to, context).await
     }
     async fn fetch(&self, ids: Vec<ActionId>) -> Result<Vec<Action>> {
-        self.reach()?.fetch(ids).await
+        self.reach().await?.fetch(ids).await
     }
     async fn query(&self, query: Query) -> Result<Vec<Action>> {
-        self.reach()?.query(query).await
+        self.reach().await?.query(query).await
     }
     async fn count(&self, query: Query) -> Result<u64> {
-        self.reach()?.count(query).await
+        self.reach().await?.count(query).await
     }
     async fn append_log(
         &self,
         entries: Vec<(ActionId, NewLogEntry)>,
         context: &Context,
     ) -> Result<()> {
-        self.reach()?.append_log(entries, context).await
+        self.reach().await?.append_log(entries, context).await
     }
     async fn logs(&self, ids: Vec<ActionId>) -> Result<Vec<LogEntry>> {
-        self.reach()?.logs(ids).await
+        self.reach().await?.logs(ids).await
     }
     async fn next_due(&self, filter: ClaimFilter) -> Result<Option<Timestamp>> {
-        let answer = self.reach()?.next_due(filter).await;
+        let answer = self.reach().await?.next_due(filter).await;
         let late = self.late.lock().unwrap().take();
         if let Some(insert) = late {
             self.inner.insert(vec![insert]).await?;
@@ -156,7 +173,7 @@ impl Store for FaultyStore {
         answer
     }
     async fn chains(&self, query: ChainQuery) -> Result<Vec<Chain>> {
-        self.reach()?.chains(query).await
+        self.reach().await?.chains(query).await
     }
     async fn change_chain(
         &self,
@@ -164,18 +181,18 @@ impl Store for FaultyStore {
         change: ChainChange,
         context: &Context,
     ) -> Result<ChainChanged> {
-        self.reach()?.change_chain(id, change, context).await
+        self.reach().await?.change_chain(id, change, context).await
     }
     async fn hooks(&self) -> Result<Vec<Hook>> {
-        self.reach()?.hooks().await
+        self.reach().await?.hooks().await
     }
     async fn stats(&self) -> Result<Stats> {
-        self.reach()?.stats().await
+        self.reach().await?.stats().await
     }
     async fn clean(&self, batch: CleanBatch) -> Result<Cleaned> {
-        self.reach()?.clean(batch).await
+        self.reach().await?.clean(batch).await
     }
     async fn clean_orphans(&self, limit: u32) -> Result<u64> {
-        self.reach()?.clean_orphans(limit).await
+        self.reach().await?.clean_orphans(limit).await
     }
 }

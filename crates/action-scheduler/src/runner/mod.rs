@@ -19,10 +19,15 @@ pub use memory::{peak_memory, used_memory};
 pub use process::Process;
 pub use shutdown::Shutdown;
 
+use tokio_util::task::AbortOnDropHandle;
+
+use self::attempt::LAST_MOMENT;
 use self::dispatch::Dispatcher;
 use self::liveness::Liveness;
 use crate::action::ActionId;
-use crate::error::Result;
+#[cfg(doc)]
+use crate::error::Error;
+use crate::error::{Result, StoreError, StoreErrorKind};
 use crate::scheduler::Scheduler;
 use crate::store::Pick;
 
@@ -57,8 +62,9 @@ impl Runner {
 
     /// Runs actions as they come due, until it is told to stop or done as its config has it.
     ///
-    /// An error of the store while it runs is logged and tried again: results are kept until they are recorded. Only when
-    /// the runner cannot make itself known to the store at all is that an error here.
+    /// An error of the store while it runs is logged and tried again: results are kept until they are recorded. An error
+    /// here is that the runner could not make itself known to the store at all or, as [`Error::Unrecorded`], that it was
+    /// told to stop at once and the store did not take its last results within a few seconds.
     pub async fn run(self, shutdown: Shutdown) -> Result<RunReport> {
         let pick = Pick::Due(self.config.filter.clone());
         self.run_picked(pick, shutdown).await
@@ -71,13 +77,32 @@ impl Runner {
     }
 
     async fn run_picked(self, pick: Pick, shutdown: Shutdown) -> Result<RunReport> {
-        let (liveness, watched) = Liveness::begin(&self.scheduler, &self.config).await?;
-        let beating = tokio::spawn(liveness.clone().keep(watched));
-        let report = Dispatcher::new(self.scheduler, self.config, pick, shutdown, liveness.clone())
-            .run()
-            .await;
-        beating.abort();
-        liveness.end().await;
-        Ok(report)
+        let (liveness, watched) = tokio::select! {
+            begun = Liveness::begin(&self.scheduler, &self.config) => begun?,
+            () = last_moment_is_over(&shutdown) => {
+                let message = "stopped before it could begin: the store did not answer";
+                return Err(StoreError::new(StoreErrorKind::Unavailable, message).into());
+            }
+        };
+        let beating = AbortOnDropHandle::new(tokio::spawn(liveness.clone().keep(watched)));
+        let until_told = shutdown.clone();
+        let mut dispatcher =
+            Dispatcher::new(self.scheduler, self.config, pick, until_told, liveness.clone());
+        let work = async {
+            dispatcher.run().await;
+            drop(beating);
+            liveness.end().await;
+        };
+        tokio::select! {
+            () = work => {}
+            () = last_moment_is_over(&shutdown) => {}
+        }
+        dispatcher.report()
     }
+}
+
+/// Completes when a runner that was told to stop at once has tried for long enough to tell its store how things stand.
+async fn last_moment_is_over(shutdown: &Shutdown) {
+    shutdown.stopping_at_once().await;
+    tokio::time::sleep(LAST_MOMENT).await;
 }

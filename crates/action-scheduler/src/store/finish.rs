@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::action::{ActionId, Attempt, ChainId, ClaimId, Status};
-use crate::log::NewLogEntry;
+use crate::log::{NewLogEntry, Step};
 
 /// How an attempt came out.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +57,35 @@ impl Outcome {
                 Status::Pending
             }
         }
+    }
+}
+
+impl Outcome {
+    /// What the log says of one that came too late.
+    pub(super) fn in_words(self) -> &'static str {
+        match self {
+            Outcome::Complete => "complete",
+            Outcome::Failed => "failed",
+            Outcome::TimedOut => "timed out",
+            Outcome::Retry { .. } => "failed, to be retried",
+            Outcome::NotCalled => "not called",
+            Outcome::Crashed | Outcome::CrashedRetry { .. } => "crashed",
+        }
+    }
+}
+
+impl Finish {
+    /// Whether this is what nearly all are: a success of which nothing follows and nothing is told but that.
+    pub(super) fn is_plain(&self) -> bool {
+        self.outcome == Outcome::Complete
+            && self.succession.is_none()
+            && match self.entries.as_slice() {
+                [] => true,
+                [only] => {
+                    only.step == Step::Complete && only.message.is_none() && only.at.is_none()
+                }
+                _ => false,
+            }
     }
 }
 

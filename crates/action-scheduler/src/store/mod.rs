@@ -13,6 +13,7 @@ pub(crate) mod floor;
 mod insert;
 #[cfg(feature = "mysql")]
 pub mod mysql;
+mod native;
 mod runners;
 pub mod sqlite;
 mod stats;

@@ -16,10 +16,8 @@ use action_scheduler::store::{ChainQuery, ChainState};
 use action_scheduler::time::Clock;
 use action_scheduler::{
     ActionId, Event, Priority, Query, Runner, RunnerConfig, Scheduler, Shutdown, Status, Step,
-    Store,
 };
 use jiff::SignedDuration;
-use testkit::FaultyStore;
 use tokio::sync::Notify;
 
 type Calls = Arc<Mutex<Vec<String>>>;
@@ -100,7 +98,7 @@ fn quick_retries(max_attempts: u32) -> Policy {
 }
 
 /// Waits until it holds; what is waited for comes from another task.
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let waiting = async {
         while !holds().await {
             tokio::time::sleep(Duration::from_millis(2)).await;
@@ -112,18 +110,18 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 }
 
 /// A handler that waits to be let go, and tells when it was dropped before.
-struct Held {
-    begun: Arc<Notify>,
-    go_on: Arc<Notify>,
+pub struct Held {
+    pub begun: Arc<Notify>,
+    pub go_on: Arc<Notify>,
     dropped: Arc<AtomicBool>,
 }
 
 impl Held {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self { begun: Arc::default(), go_on: Arc::default(), dropped: Arc::default() }
     }
 
-    fn bind(&self, scheduler: &Scheduler, hook: &str) {
+    pub fn bind(&self, scheduler: &Scheduler, hook: &str) {
         struct Guard(Arc<AtomicBool>);
         impl Drop for Guard {
             fn drop(&mut self) {
@@ -384,51 +382,6 @@ async fn run_early_by_hand_a_chain_keeps_the_date_it_had() {
     let next = shop.scheduler.next_scheduled(Query::new()).await.unwrap();
     let Some(NextScheduled::At(next)) = next else { panic!("{next:?}") };
     assert_eq!(next.as_microsecond(), date.as_microsecond());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn results_are_kept_while_the_store_is_away_and_recorded_when_it_is_back() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("shop.db");
-    let inner = Arc::new(SqliteStore::open(file.to_str().unwrap(), Clock::system()).await.unwrap());
-    let store = Arc::new(FaultyStore::new(inner));
-    let scheduler = Scheduler::builder(Arc::clone(&store) as Arc<dyn Store>).build();
-    let held = Held::new();
-    held.bind(&scheduler, "held");
-    let id = scheduler.enqueue_async("held", [0; 0]).await.unwrap().unwrap();
-    let shutdown = Shutdown::new();
-    let running =
-        tokio::spawn(Runner::new(scheduler.clone(), RunnerConfig::default()).run(shutdown.clone()));
-    held.begun.notified().await;
-    store.go_away();
-    let before = store.refused();
-    held.go_on.notify_one();
-    until("the result could not be recorded", async || store.refused() > before).await;
-    store.come_back();
-    until("it is recorded", async || scheduler.fetch(id).await.unwrap().status == Status::Complete)
-        .await;
-    shutdown.stop();
-    assert_eq!(running.await.unwrap().unwrap().complete, 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_comes_while_a_runner_finds_nothing_to_do_is_not_left_until_the_next_poll() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("shop.db");
-    let inner = Arc::new(SqliteStore::open(file.to_str().unwrap(), Clock::system()).await.unwrap());
-    let store = Arc::new(FaultyStore::new(inner));
-    let scheduler = Scheduler::builder(Arc::clone(&store) as Arc<dyn Store>).build();
-    scheduler.on("late", |_: Vec<u8>, _| async { Ok::<(), Failure>(()) }).unwrap();
-    let action = scheduler.enqueue_async("late", [0; 0]).into_action().unwrap();
-    store.insert_after_look(action_scheduler::store::Insert { action, log_created: true });
-    let shutdown = Shutdown::new();
-    let hour = Duration::from_secs(3600);
-    let config = RunnerConfig { poll_interval: hour, lease: 4 * hour, ..RunnerConfig::default() };
-    let running = tokio::spawn(Runner::new(scheduler.clone(), config).run(shutdown.clone()));
-    let complete = Query::new().status(Status::Complete);
-    until("it has run", async || scheduler.count(complete.clone()).await.unwrap() == 1).await;
-    shutdown.stop();
-    running.await.unwrap().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -49,7 +49,7 @@ pub(super) struct Days {
 }
 
 /// Days of the week, 0 being Sunday.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Weekdays {
     /// Bits 0 to 6.
     pub(super) days: u32,
@@ -105,6 +105,17 @@ impl Month {
 }
 
 impl Days {
+    /// Whether both are the same days in every month.
+    fn runs_as(&self, other: &Days) -> bool {
+        let last_of_every_month = 28;
+        let may_spill_over = self.nearest >> (last_of_every_month + 1) != 0;
+        self.days == other.days
+            && self.before_last == other.before_last
+            && self.nearest == other.nearest
+            && self.nearest_before_last == other.nearest_before_last
+            && (!may_spill_over || self.nearest_spills_over == other.nearest_spills_over)
+    }
+
     fn in_month(&self, month: Month) -> u32 {
         let mut found = self.days & month.all();
         for before in ones(self.before_last) {
@@ -151,6 +162,18 @@ impl Weekdays {
 }
 
 impl Calendar {
+    /// Whether both have the same runs, wherever clocks are not changed.
+    pub(super) fn runs_as(&self, other: &Calendar) -> bool {
+        self.seconds == other.seconds
+            && self.minutes == other.minutes
+            && self.hours == other.hours
+            && self.months == other.months
+            && self.years == other.years
+            && self.days.runs_as(&other.days)
+            && self.weekdays == other.weekdays
+            && self.day_rule == other.day_rule
+    }
+
     /// The first time of the calendar that is not before `at`, whatever zone its clock is in.
     pub(super) fn first_from(&self, at: DateTime) -> Option<DateTime> {
         if self.has_date(at.date())

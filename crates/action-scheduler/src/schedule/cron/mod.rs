@@ -189,6 +189,23 @@ impl Cron {
         std::iter::successors(self.next_after(after), |run| self.next_after(*run))
     }
 
+    /// The fields, also of a macro, with single spaces between them; `None` for `@every`.
+    pub(crate) fn fields(&self) -> Option<&str> {
+        match &self.plan {
+            Plan::Calendar(_) => Some(parse::macro_fields(&self.text).unwrap_or(&self.text)),
+            Plan::Every(_) => None,
+        }
+    }
+
+    /// The same fields in another dialect, if they have the same runs there.
+    pub(crate) fn in_dialect(&self, dialect: Dialect) -> Option<Cron> {
+        let other = Cron::parse(self.fields()?, dialect, Some(self.zone.clone())).ok()?;
+        match (&self.plan, &other.plan) {
+            (Plan::Calendar(ours), Plan::Calendar(others)) => ours.runs_as(others).then_some(other),
+            _ => None,
+        }
+    }
+
     /// What the expression says, in plain English.
     pub fn describe(&self) -> String {
         match &self.plan {

@@ -135,7 +135,7 @@ fn parse_macro(
             return Err(extra.fault_outside_fields(problem));
         }
     }
-    let Some((_, fields)) = known.iter().find(|(macro_name, _)| *macro_name == name) else {
+    let Some(fields) = fields_of(&name, known) else {
         let mut names: Vec<_> = known.iter().map(|(name, _)| *name).collect();
         if dialect == Dialect::Standard {
             names.push("@every 90s");
@@ -145,6 +145,15 @@ fn parse_macro(
     };
     let calendar = parse_fields(fields, &Token::words(fields), dialect)?;
     Ok((name, Plan::Calendar(calendar)))
+}
+
+/// What a macro stands for, if the text is one.
+pub(super) fn macro_fields(text: &str) -> Option<&'static str> {
+    fields_of(text, &MACROS)
+}
+
+fn fields_of(name: &str, known: &[(&str, &'static str)]) -> Option<&'static str> {
+    known.iter().find(|(macro_name, _)| *macro_name == name).map(|(_, fields)| *fields)
 }
 
 /// `90s`, `1h30m`: numbers with the units d, h, m and s, from large to small.

@@ -215,7 +215,8 @@ pub(super) async fn delete_rows(write: &mut Write<'_>, ids: &[ActionId]) -> Outc
     let list = List(ids.iter());
     // Served by the key on the action. Deleted by primary key: by another one, two who delete would wait for each other.
     let logs = format!("SELECT log_id FROM {} WHERE action_id IN {list}", tables.logs);
-    delete_logs(write, &self::ids(&write.rows(&logs).await?)?).await?;
+    let logs = self::ids(&write.rows(&logs).await?)?;
+    delete_logs(write, &logs).await?;
     for table in [&tables.times, &tables.instances, &tables.keys, &tables.actions] {
         write.later(&format!("DELETE FROM {table} WHERE action_id IN {list}")).await?;
     }

@@ -15,6 +15,16 @@ pub(super) enum Trouble {
     Refused(Error),
 }
 
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Trouble::Database(error) => f.write_str(&text(error)),
+            Trouble::Silence => f.write_str("the database does not answer"),
+            Trouble::Refused(error) => error.fmt(f),
+        }
+    }
+}
+
 /// The result of a step within a transaction.
 pub(super) type Outcome<T> = Result<T, Trouble>;
 

@@ -13,8 +13,9 @@ use super::transaction::Write;
 use super::unique;
 use crate::action::{ActionId, Group, NewAction, Priority, Unique};
 use crate::log::Step;
-use crate::schedule::{Cadence, Interval, Missed, Recurrence, Recurring, Schedule};
+use crate::schedule::{Recurring, Schedule};
 use crate::store::Insert;
+use crate::store::native::recurrence::RecurrenceValues;
 
 /// How many rows go into one statement.
 const CHUNK: usize = 500;
@@ -153,7 +154,7 @@ impl NewChains {
         Self {
             chains: Rows::new(format_args!(
                 "INSERT IGNORE INTO {} (chain_id, hook, slug, priority, unique_key, args, head, created_at, \
-                 first_at, every_us, cron, dialect, zone, fixed_rate, catch_up)",
+                 first_us, every_us, cron, dialect, zone, fixed_rate, catch_up)",
                 tables.chains
             )),
             instances: Rows::new(format_args!(
@@ -198,22 +199,15 @@ impl NewChains {
 
 /// The columns of a recurrence as literals.
 fn recurrence(recurring: &Recurring) -> String {
-    let first = Micros(recurring.first);
-    let catch_up = match recurring.recurrence.missed() {
-        Some(Missed::CatchUp { cap }) => Some(cap),
-        Some(Missed::Skip) | None => None,
-    };
-    let catch_up = OrNull(catch_up);
-    match &recurring.recurrence {
-        Recurrence::Interval(Interval { every, cadence }) => {
-            let fixed_rate = u8::from(matches!(cadence, Cadence::FixedRate(_)));
-            format!("{first},{},NULL,NULL,NULL,{fixed_rate},{catch_up}", every.as_micros())
-        }
-        Recurrence::Cron { cron, .. } => format!(
-            "{first},NULL,{},{},{},0,{catch_up}",
-            Text(cron.text()),
-            Text(&cron.dialect().to_string()),
-            Text(cron.zone_name())
-        ),
-    }
+    let values = RecurrenceValues::from(recurring);
+    format!(
+        "{},{},{},{},{},{},{}",
+        values.first,
+        OrNull(values.every),
+        TextOrNull(values.cron.as_deref()),
+        TextOrNull(values.dialect.as_deref()),
+        TextOrNull(values.zone.as_deref()),
+        u8::from(values.fixed_rate),
+        OrNull(values.catch_up)
+    )
 }

@@ -2,7 +2,6 @@
 
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -15,8 +14,8 @@ use super::php::stored_args::StoredArgs;
 use crate::action::{Action, ActionId, Attempt, ChainId, ClaimId, Group, Hook, NewAction, Priority, Status, Unique};
 use crate::args::Args;
 use crate::error::{Error, StoreError, StoreErrorKind};
-use crate::schedule::cron::Cron;
-use crate::schedule::{Cadence, Interval, Missed, Recurrence, Recurring, Schedule};
+use crate::schedule::{Recurring, Schedule};
+use crate::store::native::recurrence::RecurrenceValues;
 use crate::store::{Chain, ChainState};
 
 /// Reading columns of the text protocol: each is a text or NULL.
@@ -229,41 +228,25 @@ pub(super) fn has_times(row: &Row) -> bool {
 
 /// The typed columns of a recurrence, of the table `c`.
 pub(super) const RECURRENCE_COLUMNS: &str =
-    "c.first_at, c.every_us, c.cron, c.dialect, c.zone, c.fixed_rate, c.catch_up";
+    "c.first_us, c.every_us, c.cron, c.dialect, c.zone, c.fixed_rate, c.catch_up";
 
 /// How many [`RECURRENCE_COLUMNS`] there are.
 pub(super) const RECURRENCE_WIDTH: usize = 7;
 
-/// Reads [`RECURRENCE_COLUMNS`], which start at `from`.
+/// Reads [`RECURRENCE_COLUMNS`], which start at `from`; what is wrong with them, if they cannot be read.
 pub(super) fn recurring(row: &Row, from: usize) -> Result<Recurring, String> {
-    let wrong = |trouble: Trouble| match trouble {
-        Trouble::Refused(error) => error.to_string(),
-        other => format!("{other:?}"),
+    let values = || {
+        Ok(RecurrenceValues {
+            first: row.number(from)?,
+            every: row.optional_number(from + 1)?,
+            cron: row.optional_text(from + 2)?,
+            dialect: row.optional_text(from + 3)?,
+            zone: row.optional_text(from + 4)?,
+            fixed_rate: row.number::<u8>(from + 5)? != 0,
+            catch_up: row.optional_number(from + 6)?,
+        })
     };
-    let first = row.date(from).ok_or("it has no first date")?;
-    let missed = match row.optional_number(from + 6).map_err(wrong)? {
-        Some(cap) => Missed::CatchUp { cap },
-        None => Missed::Skip,
-    };
-    let recurrence = match row.optional_text(from + 2).map_err(wrong)? {
-        None => {
-            let every = Duration::from_micros(row.number(from + 1).map_err(wrong)?);
-            let cadence = match row.number::<u8>(from + 5).map_err(wrong)? {
-                0 => Cadence::AfterRun,
-                _ => Cadence::FixedRate(missed),
-            };
-            Recurrence::Interval(Interval { every, cadence })
-        }
-        Some(text) => {
-            let dialect = row.text(from + 3).map_err(wrong)?.parse();
-            let dialect = dialect.map_err(|error: crate::error::Invalid| error.to_string())?;
-            let zone = TimeZone::get(row.text(from + 4).map_err(wrong)?);
-            let zone = zone.map_err(|error| error.to_string())?;
-            let cron = Cron::parse(text, dialect, Some(zone)).map_err(|error| error.to_string())?;
-            Recurrence::Cron { cron, missed }
-        }
-    };
-    Ok(Recurring { first, recurrence })
+    values().map_err(|trouble: Trouble| trouble.to_string())?.read()
 }
 
 /// The columns of a chain, of the table `c`; the recurrence follows.

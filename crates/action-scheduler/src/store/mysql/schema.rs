@@ -279,8 +279,9 @@ fn own_tables(tables: &Tables) -> Vec<String> {
                priority tinyint unsigned NOT NULL,
                unique_key text,
                args mediumtext NOT NULL,
-               first_at datetime(6) NOT NULL,
-               -- an interval in microseconds, or a cron expression with its dialect and zone
+               -- in microseconds, since 1970
+               first_us bigint NOT NULL,
+               -- an interval, or a cron expression with its dialect and zone
                every_us bigint,
                cron text,
                dialect varchar(32),

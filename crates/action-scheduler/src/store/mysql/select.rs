@@ -17,8 +17,9 @@ use super::tables::Tables;
 use super::transaction::{Ask, Read};
 use super::unique::{exactly, same_args};
 use crate::action::{Action, ActionId, Group};
-use crate::args::{self, Args};
+use crate::args::Args;
 use crate::query::{ArgsMatch, Claimed, CursorKey, Order, OrderBy, Query};
+use crate::store::native::args::contain;
 
 /// How many actions are read at once.
 const CHUNK: usize = 1000;
@@ -208,7 +209,7 @@ pub(super) async fn ids(source: &mut impl Ask, query: &Query) -> Outcome<Vec<Act
 
 fn contains(row: &Row, wanted: &Args) -> bool {
     StoredArgs::read(row.bytes(1), row.bytes(2))
-        .is_ok_and(|found| args::contains(found.as_str(), wanted.as_str()))
+        .is_ok_and(|found| contain(found.as_str(), wanted.as_str()))
 }
 
 pub(super) async fn query(read: &mut Read<'_>, query: &Query) -> Outcome<Vec<Action>> {

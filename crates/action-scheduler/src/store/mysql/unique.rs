@@ -4,7 +4,6 @@
 //! committed. There are so many rows and no more, so that they need not be cleaned.
 
 use std::collections::{BTreeSet, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::error::Outcome;
 use super::php::stored_args::StoredArgs;
@@ -13,6 +12,7 @@ use super::sql::{Rows, Text};
 use super::tables::Tables;
 use super::transaction::Write;
 use crate::action::{NewAction, Unique};
+use crate::store::native::args::text_hash;
 
 /// How many rows stand for what must be unique.
 const TURNS: u64 = 997;
@@ -88,15 +88,14 @@ async fn take_turns(
     actions: impl Iterator<Item = &NewAction>,
 ) -> Outcome<()> {
     let turn = |action: &NewAction| {
-        // It only has to be the same in all processes of one version: the worst of two versions at once is what the
-        // plugin has always been, a check that is not atomic.
-        let mut hasher = DefaultHasher::new();
-        match &action.unique {
+        let hash = match &action.unique {
             Unique::No => return None,
-            Unique::Args | Unique::Hook => (&action.hook, &action.group).hash(&mut hasher),
-            Unique::Key(key) => key.hash(&mut hasher),
-        }
-        Some(hasher.finish() % TURNS)
+            Unique::Args | Unique::Hook => {
+                text_hash(action.hook.as_str()) ^ text_hash(action.group.as_str()).rotate_left(1)
+            }
+            Unique::Key(key) => text_hash(key),
+        };
+        Some(hash.cast_unsigned() % TURNS)
     };
     // In order, so that two who need several do not wait for each other.
     let turns: BTreeSet<u64> = actions.filter_map(turn).collect();

@@ -38,7 +38,7 @@ fn try_query(
     };
     if let Some(ids) = &query.ids {
         let ids: Vec<i64> = ids.iter().map(|id| id.get()).collect();
-        and("id IN (SELECT value FROM json_each(?))", super::lists::json_array(&ids).into());
+        and("id IN (SELECT value FROM json_each(?))", super::lists::json_array(ids).into());
     }
     if let Some(hook) = &query.hook {
         match names.hooks.find(connection, hook)? {
@@ -57,7 +57,7 @@ fn try_query(
     }
     if !query.states.is_empty() {
         let states: Vec<i64> = query.states.iter().map(|state| row::state_code(*state)).collect();
-        and("state IN (SELECT value FROM json_each(?))", super::lists::json_array(&states).into());
+        and("state IN (SELECT value FROM json_each(?))", super::lists::json_array(states).into());
     }
     if let Some(after) = query.after {
         and("id > ?", after.get().into());
@@ -102,7 +102,7 @@ fn try_change(
                 .execute(params![id.get(), row::state_code(ChainState::Paused), reason])?;
             if let Some(head) = head {
                 log::append(
-                    connection,
+                    write,
                     head,
                     write.now,
                     Step::Paused,
@@ -123,7 +123,7 @@ fn try_change(
             let next = match head {
                 Some(head) if running => head,
                 _ => {
-                    let next = insert_next(connection, id, *next, write.now, Some(Step::Created))?;
+                    let next = insert_next(write, id, *next, Some(Step::Created))?;
                     super::count_moves(connection, &[(0, 1)])?;
                     next
                 }
@@ -133,7 +133,7 @@ fn try_change(
                     "UPDATE chains SET state = ?2, reason = NULL, failures = 0, owed_at = NULL, head = ?3 WHERE id = ?1",
                 )?
                 .execute(params![id.get(), row::state_code(ChainState::Active), next.get()])?;
-            log::append(connection, next, write.now, Step::Resumed, None, Some(context), None)?;
+            log::append(write, next, write.now, Step::Resumed, None, Some(context), None)?;
             write.wakes = true;
             Ok(ChainChanged::Done(Some(next)))
         }

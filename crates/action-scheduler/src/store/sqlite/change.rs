@@ -108,7 +108,7 @@ fn cancel_one(
         .execute(params![present.id.get(), write.now.as_microsecond()])?;
     super::count_moves(connection, &[(row::status_code(present.status), -1), (4, 1)])?;
     log::append(
-        connection,
+        write,
         present.id,
         write.now,
         Step::Canceled,
@@ -251,7 +251,7 @@ fn requeue_one(
             )
         }
     };
-    log::append(connection, present.id, write.now, step, None, Some(context), Some(&message))
+    log::append(write, present.id, write.now, step, None, Some(context), Some(&message))
 }
 
 fn set_date(connection: &Connection, id: i64, at: i64) -> rusqlite::Result<()> {

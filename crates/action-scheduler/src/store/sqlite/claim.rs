@@ -1,89 +1,79 @@
 //! Claiming, starting, giving back.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::error::wrap;
-use super::lists::{grouped, json_array};
+use super::lists::{Ids, Member, grouped, json_array};
 use super::log;
 use super::names::Names;
 use super::row;
 use super::writer::Write;
-use crate::action::{ClaimId, Group, Hook};
+use crate::action::{Attempt, ChainId, ClaimId, Group, Hook, Priority};
 use crate::error::Result;
 use crate::log::{Context, Step};
 use crate::store::{
     Claim, ClaimFilter, ClaimRequest, ClaimedAction, ClaimedChain, Claiming, Pick, Start, Started,
 };
 
-/// The columns of a claimed action; the recurrence follows.
-const CLAIMED_COLUMNS: &str = "actions.id, actions.hook, actions.grp, actions.args, actions.priority, \
-    actions.attempts, actions.scheduled_at, actions.chain, chains.owed_at";
-
-/// How many of [`CLAIMED_COLUMNS`] there are.
-const CLAIMED_WIDTH: usize = 9;
-
-fn claimed_action(
-    connection: &Connection,
-    names: &mut Names,
-    row: &Row<'_>,
-) -> rusqlite::Result<ClaimedAction> {
-    let recurs = row.get::<_, Option<i64>>(CLAIMED_WIDTH)?.is_some();
-    let chain = match row::optional_chain_id(row, 7)? {
-        Some(id) if recurs => Some(ClaimedChain {
-            id,
-            // A chain that cannot be read fails its own instance and no other.
-            recurring: row::recurring(row, CLAIMED_WIDTH)
-                .map(Arc::new)
-                .map_err(|error| error.to_string()),
-            owed: row::optional_time(row, 8)?,
-        }),
-        _ => None,
-    };
-    Ok(ClaimedAction {
-        id: row::action_id(row, 0)?,
-        hook: row::hook(connection, names, row, 1)?,
-        group: row::group(connection, names, row, 2)?,
-        args: row::args(row, 3)?,
-        priority: crate::action::Priority(row.get(4)?),
-        attempts: row::attempt(row, 5)?,
-        scheduled_at: row::time(row, 6)?,
-        chain,
-    })
-}
-
-/// The table of actions with their chains, for [`read_claimed`].
-const WITH_CHAINS: &str = "actions LEFT JOIN chains ON chains.id = actions.chain";
-
 /// Reads what is in-progress under a claim. Served by actions_claimed.
 pub(super) fn in_progress(
-    connection: &Connection,
-    names: &mut Names,
+    write: &mut Write<'_>,
     claim: ClaimId,
 ) -> rusqlite::Result<Vec<ClaimedAction>> {
-    let tail = format!(
-        "{WITH_CHAINS} WHERE actions.claim = ?1 AND actions.phase = 0 AND actions.status = 1"
-    );
-    read_claimed(connection, names, &tail, [claim.get()])
+    let mut actions = Vec::new();
+    read_claimed(write, &mut actions, "claim = ?1 AND phase = 0 AND status = 1", [claim.get()])?;
+    Ok(actions)
 }
 
-/// Reads actions with their chains: `SELECT … FROM` what `tail` says.
+/// Reads the actions that a condition names, with their chains.
 fn read_claimed<P: rusqlite::Params>(
-    connection: &Connection,
-    names: &mut Names,
-    tail: &str,
+    write: &mut Write<'_>,
+    actions: &mut Vec<ClaimedAction>,
+    condition: &str,
     parameters: P,
-) -> rusqlite::Result<Vec<ClaimedAction>> {
-    let sql = format!("SELECT {CLAIMED_COLUMNS}, {} FROM {tail}", row::RECURRENCE_COLUMNS);
+) -> rusqlite::Result<()> {
+    let connection = write.connection;
+    let sql = format!(
+        "SELECT id, hook, grp, args, priority, attempts, scheduled_at, chain FROM actions WHERE {condition}"
+    );
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(parameters)?;
-    let mut actions = Vec::new();
     while let Some(row) = rows.next()? {
-        actions.push(claimed_action(connection, names, row)?);
+        let chain = match row::optional_chain_id(row, 7)? {
+            Some(id) => claimed_chain(connection, id)?,
+            None => None,
+        };
+        actions.push(ClaimedAction {
+            id: row::action_id(row, 0)?,
+            hook: row::hook(connection, write.names, row, 1)?,
+            group: row::group(connection, write.names, row, 2)?,
+            args: row::args(row, 3)?,
+            priority: Priority(row.get(4)?),
+            attempts: row::attempt(row, 5)?,
+            scheduled_at: row::time(row, 6)?,
+            chain,
+        });
     }
-    Ok(actions)
+    Ok(())
+}
+
+/// What is to be known of a chain. By primary key, once for each instance that is claimed: those of a chain are seldom
+/// claimed together.
+fn claimed_chain(connection: &Connection, id: ChainId) -> rusqlite::Result<Option<ClaimedChain>> {
+    let sql = format!("SELECT owed_at, {} FROM chains WHERE id = ?1", row::RECURRENCE_COLUMNS);
+    connection
+        .prepare_cached(&sql)?
+        .query_row([id.get()], |row| {
+            Ok(ClaimedChain {
+                id,
+                // A chain that cannot be read fails its own instance and no other.
+                recurring: row::recurring(row, 1).map(Arc::new).map_err(|error| error.to_string()),
+                owed: row::optional_time(row, 0)?,
+            })
+        })
+        .optional()
 }
 
 /// A [`ClaimFilter`] in numbers: a name that is not stored has no actions.
@@ -116,9 +106,9 @@ impl NumberedFilter {
                 .collect::<rusqlite::Result<Vec<i64>>>()?,
         };
         Ok(Self {
-            hooks: (!hooks.is_empty()).then(|| json_array(&hooks)),
+            hooks: (!hooks.is_empty()).then(|| json_array(hooks)),
             group: group.map(|group| group.unwrap_or(UNKNOWN)),
-            exclude_groups: json_array(&exclude_groups),
+            exclude_groups: json_array(exclude_groups),
         })
     }
 
@@ -237,7 +227,7 @@ fn pick_ids(connection: &Connection, ids: &[i64], limit: u32) -> rusqlite::Resul
             "SELECT id FROM actions WHERE id IN (SELECT value FROM json_each(?1)) AND status = 0 AND claim IS NULL \
              ORDER BY priority, attempts, scheduled_at, id LIMIT ?2",
         )?
-        .query_map(params![json_array(ids), limit], |row| row.get(0))?
+        .query_map(params![json_array(ids.iter().copied()), limit], |row| row.get(0))?
         .collect()
 }
 
@@ -280,17 +270,18 @@ fn try_claim(write: &mut Write<'_>, request: &ClaimRequest) -> rusqlite::Result<
         .query_row(params![request.runner.get(), write.now.as_microsecond()], |row| {
             row::claim_id(row, 0)
         })?;
-    let ids = json_array(&ids);
-    // By primary key, once for each batch.
-    connection
-        .prepare_cached(
-            "UPDATE actions SET claim = ?1 WHERE id IN (SELECT value FROM json_each(?2))",
-        )?
-        .execute(params![id.get(), ids])?;
-    // In the order of the list, which is claim order.
-    let tail =
-        format!("json_each(?1) AS picked CROSS JOIN {WITH_CHAINS} WHERE actions.id = picked.value");
-    let actions = read_claimed(connection, write.names, &tail, [ids])?;
+    let mut members: Vec<Member> =
+        ids.into_iter().enumerate().map(|(place, id)| Member { id, place }).collect();
+    members.sort_unstable_by_key(|member| member.id);
+    let mut actions = Vec::with_capacity(members.len());
+    for ids in Ids::of(&members) {
+        let (first, last) = ids.bounds();
+        let sql = format!("UPDATE actions SET claim = ?3 WHERE {}", ids.condition());
+        connection.prepare_cached(&sql)?.execute(params![first, last, id.get()])?;
+        read_claimed(write, &mut actions, ids.condition(), params![first, last])?;
+    }
+    actions
+        .sort_by_key(|action| (action.priority, action.attempts, action.scheduled_at, action.id));
     Ok(Claiming::Claimed(Claim { id, actions }))
 }
 
@@ -323,43 +314,95 @@ fn try_start(
     starts: &[Start],
     context: &Context,
 ) -> rusqlite::Result<Vec<Started>> {
-    let connection = write.connection;
-    let mut attempts = HashMap::with_capacity(starts.len());
+    let mut answers = vec![Started::Ignored; starts.len()];
     // Once for each claim that has something to start: one or two.
-    for (claim, ids) in grouped(starts, |start| (start.claim, start.action)) {
-        // By primary key.
-        let mut update = connection.prepare_cached(
-            "UPDATE actions SET status = 1, attempts = attempts + 1, started_at = ?3, finished_at = NULL, \
-             timed_out = NULL WHERE id IN (SELECT value FROM json_each(?1)) AND claim = ?2 AND status = 0 \
-             RETURNING id, attempts",
-        )?;
-        let mut rows =
-            update.query(params![json_array(&ids), claim.get(), write.now.as_microsecond()])?;
-        while let Some(row) = rows.next()? {
-            attempts.insert((row::action_id(row, 0)?, claim), row::attempt(row, 1)?);
-        }
-    }
-    let mut answers = Vec::with_capacity(starts.len());
-    let mut logged = Vec::with_capacity(starts.len());
-    for start in starts {
-        match attempts.remove(&(start.action, start.claim)) {
-            Some(attempt) => {
-                if start.log {
-                    logged.push(start.action.get());
-                }
-                answers.push(Started::Yes(attempt));
+    for ((claim, logs), members) in
+        grouped(starts.iter().enumerate(), |start| ((start.claim, start.log), start.action))
+    {
+        for ids in Ids::of(&members) {
+            let all = start_all(write, claim, &ids)?;
+            if let (Some(attempt), true) = (all, logs) {
+                log::append_each(write, &ids, Step::Started, attempt, context)?;
             }
-            None => answers.push(Started::Ignored),
+            for member in ids.members {
+                let attempt = match all {
+                    Some(attempt) => Some(attempt),
+                    None => start_one(write, claim, member.id, logs, context)?,
+                };
+                if let (Some(answer), Some(attempt)) = (answers.get_mut(member.place), attempt) {
+                    *answer = Started::Yes(attempt);
+                }
+            }
         }
     }
-    log::append_each(connection, &logged, write.now, Step::Started, context)?;
     for (start, _) in starts.iter().zip(&answers).filter(|(_, answer)| **answer == Started::Ignored)
     {
-        log::append(connection, start.action, write.now, Step::Ignored, None, Some(context), None)?;
+        log::append(write, start.action, write.now, Step::Ignored, None, Some(context), None)?;
     }
     let started = answers.iter().filter(|answer| matches!(answer, Started::Yes(_))).count() as i64;
-    super::count_moves(connection, &[(0, -started), (1, started)])?;
+    super::count_moves(write.connection, &[(0, -started), (1, started)])?;
     Ok(answers)
+}
+
+macro_rules! start_where {
+    ($condition:literal) => {
+        concat!(
+            "UPDATE actions SET status = 1, attempts = attempts + 1, started_at = ?4, finished_at = NULL, \
+             timed_out = NULL WHERE claim = ?3 AND status = 0 AND ",
+            $condition
+        )
+    };
+}
+
+/// Starts actions if all of them can be started, as the same attempt. By primary key.
+fn start_all(
+    write: &Write<'_>,
+    claim: ClaimId,
+    ids: &Ids<'_>,
+) -> rusqlite::Result<Option<Attempt>> {
+    let (first, last) = ids.bounds();
+    let sql = format!(
+        "SELECT count(*), min(attempts), max(attempts) FROM actions WHERE claim = ?3 AND status = 0 AND {}",
+        ids.condition()
+    );
+    let (count, low, high): (usize, Option<u32>, Option<u32>) = write
+        .connection
+        .prepare_cached(&sql)?
+        .query_row(params![first, last, claim.get()], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
+    let Some(attempts) = low.filter(|_| count == ids.len() && low == high) else {
+        return Ok(None);
+    };
+    let sql = format!("{}{}", start_where!(""), ids.condition());
+    write.connection.prepare_cached(&sql)?.execute(params![
+        first,
+        last,
+        claim.get(),
+        write.now.as_microsecond()
+    ])?;
+    Ok(Some(Attempt(attempts.saturating_add(1))))
+}
+
+/// Starts one action, if it can be started. By primary key.
+fn start_one(
+    write: &Write<'_>,
+    claim: ClaimId,
+    id: i64,
+    logs: bool,
+    context: &Context,
+) -> rusqlite::Result<Option<Attempt>> {
+    let started = write
+        .connection
+        .prepare_cached(start_where!("id = ?1 AND ?2 IS NULL RETURNING id, attempts"))?
+        .query_row(params![id, None::<i64>, claim.get(), write.now.as_microsecond()], |row| {
+            Ok((row::action_id(row, 0)?, row::attempt(row, 1)?))
+        })
+        .optional()?;
+    if let (Some((action, attempt)), true) = (started, logs) {
+        log::append(write, action, write.now, Step::Started, Some(attempt), Some(context), None)?;
+    }
+    Ok(started.map(|(_, attempt)| attempt))
 }
 
 pub(super) fn release(write: &mut Write<'_>, claims: &[ClaimId], context: &Context) -> Result<u64> {
@@ -382,7 +425,7 @@ pub(super) fn try_release(
             .query_map([claim.get()], |row| row::action_id(row, 0))?
             .collect::<rusqlite::Result<Vec<_>>>()?;
         for id in &ids {
-            log::append(connection, *id, write.now, Step::Reset, None, Some(context), None)?;
+            log::append(write, *id, write.now, Step::Reset, None, Some(context), None)?;
         }
         released += ids.len() as u64;
         close_if_done(connection, *claim)?;

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
-use serde_json::Value;
 
 use super::error::{StoreResult, wrap};
 use crate::error::{StoreError, StoreErrorKind};
+use crate::store::native::args;
 
 /// What a connection is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub(super) fn open(file: &str, access: Access) -> StoreResult<Connection> {
             "args_contain",
             2,
             FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC,
-            |context| Ok(contains(context.get_raw(0).as_str()?, context.get_raw(1).as_str()?)),
+            |context| Ok(args::contain(context.get_raw(0).as_str()?, context.get_raw(1).as_str()?)),
         )
         .map_err(wrap(file))?;
     if access == Access::Write {
@@ -86,17 +86,6 @@ fn use_wal(connection: &Connection) -> rusqlite::Result<String> {
             }
             mode => return mode,
         }
-    }
-}
-
-/// Whether args have each top-level key or element of others, with the same JSON value.
-fn contains(args: &str, wanted: &str) -> bool {
-    match (serde_json::from_str(args), serde_json::from_str(wanted)) {
-        (Ok(Value::Object(args)), Ok(Value::Object(wanted))) => {
-            wanted.iter().all(|(key, value)| args.get(key) == Some(value))
-        }
-        (Ok(Value::Array(args)), Ok(Value::Array(wanted))) => args.starts_with(&wanted),
-        _ => false,
     }
 }
 

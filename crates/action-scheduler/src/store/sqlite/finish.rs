@@ -1,17 +1,15 @@
 //! Recording how attempts came out, and continuing chains.
 
-use std::collections::HashSet;
-
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::claim::close_if_done;
 use super::error::wrap;
-use super::lists::{grouped, json_array};
+use super::lists::{Ids, grouped};
 use super::log;
 use super::row;
 use super::writer::Write;
-use crate::action::{ActionId, ChainId};
+use crate::action::{ActionId, Attempt, ChainId, ClaimId};
 use crate::error::Result;
 use crate::log::{Context, Step};
 use crate::store::{ChainState, Finish, Outcome, Recorded, Succession};
@@ -32,26 +30,20 @@ fn try_finish(
     let mut answers = Vec::with_capacity(finishes.len());
     let mut moves = [0_i64; 5];
     let plain = complete_plain(write, finishes, context)?;
-    move_count(&mut moves, 1, -(plain.len() as i64));
-    move_count(&mut moves, 2, plain.len() as i64);
-    for finish in finishes {
-        if plain.contains(&finish.action) {
+    let complete = plain.iter().filter(|recorded| **recorded).count() as i64;
+    move_count(&mut moves, 1, -complete);
+    move_count(&mut moves, 2, complete);
+    for (finish, recorded) in finishes.iter().zip(plain) {
+        if recorded {
             answers.push(Recorded::Yes { next: None, paused: None });
             continue;
         }
         let was = match settle(write.connection, finish, write.now)? {
             Some(was) => was,
             None => {
-                let what = match finish.outcome {
-                    Outcome::Complete => "complete",
-                    Outcome::Failed => "failed",
-                    Outcome::TimedOut => "timed out",
-                    Outcome::Retry { .. } => "failed, to be retried",
-                    Outcome::NotCalled => "not called",
-                    Outcome::Crashed | Outcome::CrashedRetry { .. } => "crashed",
-                };
+                let what = finish.outcome.in_words();
                 log::append(
-                    write.connection,
+                    write,
                     finish.action,
                     write.now,
                     Step::LateResult,
@@ -72,7 +64,7 @@ fn try_finish(
         for entry in &finish.entries {
             let at = entry.at.unwrap_or(write.now);
             log::append(
-                write.connection,
+                write,
                 finish.action,
                 at,
                 entry.step,
@@ -100,24 +92,13 @@ fn try_finish(
     Ok(answers)
 }
 
-/// Whether this is what nearly all are: a success of which nothing follows and nothing is told but that.
-fn is_plain(finish: &Finish) -> bool {
-    finish.outcome == Outcome::Complete
-        && finish.succession.is_none()
-        && match finish.entries.as_slice() {
-            [] => true,
-            [only] => only.step == Step::Complete && only.message.is_none() && only.at.is_none(),
-            _ => false,
-        }
-}
-
-/// Records the plain successes, all at once; gives those that were recorded.
+/// Records the plain successes, as many at once as can be; says of each result whether it was recorded. The others are
+/// left to be recorded one by one.
 fn complete_plain(
     write: &mut Write<'_>,
     finishes: &[Finish],
     context: &Context,
-) -> rusqlite::Result<HashSet<ActionId>> {
-    let connection = write.connection;
+) -> rusqlite::Result<Vec<bool>> {
     // Two results of one action are left to be recorded one after the other.
     let mut ids: Vec<ActionId> = finishes.iter().map(|finish| finish.action).collect();
     ids.sort_unstable();
@@ -125,36 +106,55 @@ fn complete_plain(
         .windows(2)
         .filter_map(|pair| (pair.first() == pair.last()).then(|| pair.first().copied())?)
         .collect();
-    let plain: Vec<&Finish> = finishes
+    let plain = finishes
         .iter()
-        .filter(|finish| is_plain(finish) && !twice.contains(&finish.action))
-        .collect();
-    let mut recorded = HashSet::with_capacity(plain.len());
-    let mut logged = Vec::with_capacity(plain.len());
-    for ((claim, attempt, logs), ids) in grouped(&plain, |finish| {
+        .enumerate()
+        .filter(|(_, finish)| finish.is_plain() && twice.binary_search(&finish.action).is_err());
+    let mut recorded = vec![false; finishes.len()];
+    // Once for each claim and attempt: one or two.
+    for ((claim, attempt, logs), members) in grouped(plain, |finish| {
         ((finish.claim, finish.attempt, !finish.entries.is_empty()), finish.action)
     }) {
-        // By primary key, once for each claim and attempt: one or two.
-        let mut update = connection.prepare_cached(
-            "UPDATE actions SET status = 2, phase = 2, finished_at = ?4, timed_out = NULL \
-             WHERE id IN (SELECT value FROM json_each(?1)) AND claim = ?2 AND attempts = ?3 AND status = 1 RETURNING id",
-        )?;
-        let mut rows = update.query(params![
-            json_array(&ids),
-            claim.get(),
-            attempt.0,
-            write.now.as_microsecond()
-        ])?;
-        while let Some(row) = rows.next()? {
-            let id = row::action_id(row, 0)?;
-            recorded.insert(id);
+        for ids in Ids::of(&members) {
+            if !complete_all(write, claim, attempt, &ids)? {
+                continue;
+            }
             if logs {
-                logged.push(id.get());
+                log::append_each(write, &ids, Step::Complete, attempt, context)?;
+            }
+            for member in ids.members {
+                if let Some(recorded) = recorded.get_mut(member.place) {
+                    *recorded = true;
+                }
             }
         }
     }
-    log::append_each(connection, &logged, write.now, Step::Complete, context)?;
     Ok(recorded)
+}
+
+/// Completes actions if all of them are in-progress under this claim, as this attempt. By primary key.
+fn complete_all(
+    write: &Write<'_>,
+    claim: ClaimId,
+    attempt: Attempt,
+    ids: &Ids<'_>,
+) -> rusqlite::Result<bool> {
+    let (first, last) = ids.bounds();
+    let condition = format!("{} AND claim = ?3 AND attempts = ?4 AND status = 1", ids.condition());
+    let count: usize = write
+        .connection
+        .prepare_cached(&format!("SELECT count(*) FROM actions WHERE {condition}"))?
+        .query_row(params![first, last, claim.get(), attempt.0], |row| row.get(0))?;
+    if count != ids.len() {
+        return Ok(false);
+    }
+    write
+        .connection
+        .prepare_cached(&format!(
+            "UPDATE actions SET status = 2, phase = 2, finished_at = ?5, timed_out = NULL WHERE {condition}"
+        ))?
+        .execute(params![first, last, claim.get(), attempt.0, write.now.as_microsecond()])?;
+    Ok(true)
 }
 
 fn move_count(moves: &mut [i64; 5], status: i64, by: i64) {
@@ -283,7 +283,7 @@ fn succeed(
         let reason = format!("{failures} failures in a row");
         set_state(ChainState::Paused, Some(&reason))?;
         log::append(
-            connection,
+            write,
             finish.action,
             write.now,
             Step::Paused,
@@ -298,7 +298,7 @@ fn succeed(
         return Ok((None, None));
     };
     let logged = if finish.entries.is_empty() { None } else { Some(Step::Created) };
-    let next = insert_next(connection, succession.chain, next, write.now, logged)?;
+    let next = insert_next(write, succession.chain, next, logged)?;
     connection
         .prepare_cached("UPDATE chains SET head = ?2, failures = ?3, owed_at = NULL WHERE id = ?1")?
         .execute(params![id, next.get(), failures])?;
@@ -307,13 +307,14 @@ fn succeed(
 
 /// Stores an instance of a chain at a date. The caller counts it and makes it the head.
 pub(super) fn insert_next(
-    connection: &Connection,
+    write: &Write<'_>,
     chain: ChainId,
     at: Timestamp,
-    now: Timestamp,
     logged: Option<Step>,
 ) -> rusqlite::Result<ActionId> {
-    let id = connection
+    let now = write.now;
+    let id = write
+        .connection
         .prepare_cached(
             "INSERT INTO actions (hook, grp, priority, kind, scheduled_at, created_at, unique_key, args, args_hash, chain) \
              SELECT hook, grp, priority, 2, ?2, ?3, unique_key, args, args_hash, id FROM chains WHERE id = ?1 \
@@ -321,7 +322,7 @@ pub(super) fn insert_next(
         )?
         .query_row(params![chain.get(), at.as_microsecond(), now.as_microsecond()], |row| row::action_id(row, 0))?;
     if let Some(step) = logged {
-        log::append(connection, id, now, step, None, None, None)?;
+        log::append(write, id, now, step, None, None, None)?;
     }
     Ok(id)
 }

@@ -4,12 +4,13 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 
-use super::row::{RecurrenceValues, args_hash};
+use super::row::args_hash;
 use super::writer::Write;
 use crate::action::{ActionId, Unique};
 use crate::error::Result;
 use crate::log::Step;
 use crate::schedule::Schedule;
+use crate::store::native::recurrence::RecurrenceValues;
 use crate::store::{Insert, Parameter, Statement};
 
 // The statements of one action, in order. Each but the first acts only if the one before it did, which `changes()`

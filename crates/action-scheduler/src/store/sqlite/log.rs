@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::wrap;
-use super::lists::json_array;
+use super::lists::Ids;
 use super::row;
 use super::writer::Write;
 use crate::action::{ActionId, Attempt};
@@ -13,7 +13,7 @@ use crate::log::{Context, LogEntry, NewLogEntry, Step};
 
 /// Adds an entry, if the action exists.
 pub(super) fn append(
-    connection: &Connection,
+    write: &Write<'_>,
     action: ActionId,
     at: Timestamp,
     step: Step,
@@ -21,15 +21,16 @@ pub(super) fn append(
     context: Option<&Context>,
     message: Option<&str>,
 ) -> rusqlite::Result<()> {
-    // By primary key: the last entry of the action lies where the new one goes.
-    connection
+    let seq = write.sequence.next(write.connection)?;
+    write
+        .connection
         .prepare_cached(
             "INSERT INTO logs (action, seq, at, step, attempt, context, message) \
-             SELECT ?1, (SELECT coalesce(max(seq), 0) + 1 FROM logs WHERE action = ?1), ?2, ?3, ?4, ?5, ?6 \
-             WHERE EXISTS (SELECT 1 FROM actions WHERE id = ?1)",
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE EXISTS (SELECT 1 FROM actions WHERE id = ?1)",
         )?
         .execute(params![
             action.get(),
+            seq,
             at.as_microsecond(),
             step.code(),
             attempt.map(|attempt| attempt.0),
@@ -39,25 +40,29 @@ pub(super) fn append(
     Ok(())
 }
 
-/// Adds the same entry, of their present attempt, to each of some actions.
+/// Adds the same entry, of the same attempt, to each of some actions that exist.
 pub(super) fn append_each(
-    connection: &Connection,
-    actions: &[i64],
-    at: Timestamp,
+    write: &Write<'_>,
+    actions: &Ids<'_>,
     step: Step,
+    attempt: Attempt,
     context: &Context,
 ) -> rusqlite::Result<()> {
-    if actions.is_empty() {
-        return Ok(());
-    }
-    // By primary keys, as above.
-    connection
-        .prepare_cached(
-            "INSERT INTO logs (action, seq, at, step, attempt, context) \
-             SELECT actions.id, (SELECT coalesce(max(seq), 0) + 1 FROM logs WHERE action = actions.id), ?2, ?3, attempts, ?4 \
-             FROM json_each(?1) AS wanted CROSS JOIN actions ON actions.id = wanted.value",
-        )?
-        .execute(params![json_array(actions), at.as_microsecond(), step.code(), context.as_str()])?;
+    let seq = write.sequence.next(write.connection)?;
+    let sql = format!(
+        "INSERT INTO logs (action, seq, at, step, attempt, context) SELECT id, ?3, ?4, ?5, ?6, ?7 {}",
+        actions.source()
+    );
+    let (first, last) = actions.bounds();
+    write.connection.prepare_cached(&sql)?.execute(params![
+        first,
+        last,
+        seq,
+        write.now.as_microsecond(),
+        step.code(),
+        attempt.0,
+        context.as_str()
+    ])?;
     Ok(())
 }
 
@@ -77,7 +82,7 @@ pub(super) fn append_all(
             })
             .and_then(|attempt| {
                 let message = entry.message.as_deref();
-                append(write.connection, *action, at, entry.step, attempt, Some(context), message)
+                append(write, *action, at, entry.step, attempt, Some(context), message)
             })
             .map_err(wrap("writing the log"))?;
     }
@@ -91,19 +96,21 @@ pub(super) fn read(connection: &Connection, mut ids: Vec<ActionId>) -> Result<Ve
         let mut entries = Vec::new();
         // By primary key, in its order.
         let mut statement = connection.prepare_cached(
-            "SELECT action, seq, at, step, attempt, context, message FROM logs WHERE action = ?1 ORDER BY seq",
+            "SELECT action, at, step, attempt, context, message FROM logs WHERE action = ?1 ORDER BY seq",
         )?;
         for id in &ids {
             let mut rows = statement.query([id.get()])?;
+            let mut place = 0;
             while let Some(row) = rows.next()? {
+                place += 1;
                 entries.push(LogEntry {
                     action: row::action_id(row, 0)?,
-                    seq: row.get(1)?,
-                    at: row::time(row, 2)?,
-                    step: Step::from_code(row.get(3)?),
-                    attempt: row.get::<_, Option<u32>>(4)?.map(Attempt),
-                    context: row.get::<_, Option<String>>(5)?.as_deref().map(Context::new),
-                    message: row.get(6)?,
+                    seq: place,
+                    at: row::time(row, 1)?,
+                    step: Step::from_code(row.get(2)?),
+                    attempt: row.get::<_, Option<u32>>(3)?.map(Attempt),
+                    context: row.get::<_, Option<String>>(4)?.as_deref().map(Context::new),
+                    message: row.get(5)?,
                 });
             }
         }

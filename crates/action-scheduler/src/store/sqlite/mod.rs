@@ -20,6 +20,7 @@ mod row;
 mod runners;
 mod schema;
 mod select;
+mod sequence;
 mod stats;
 mod watch;
 mod writer;
@@ -83,6 +84,7 @@ impl SqliteStore {
                 names: &mut names,
                 now,
                 latest: &mut now.clone(),
+                sequence: &sequence::Sequence::default(),
                 wakes: false,
             },
             actions,

@@ -3,62 +3,28 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use rusqlite::types::Type;
 use rusqlite::{Connection, Row};
 
 use super::names::Names;
-use crate::action::{Action, ActionId, Attempt, ChainId, ClaimId, Group, Hook, Priority, Status};
+use crate::action::{Action, ActionId, Attempt, ChainId, ClaimId, Group, Hook, Priority};
 use crate::args::Args;
-use crate::schedule::cron::Cron;
-use crate::schedule::{Cadence, Interval, Missed, Recurrence, Recurring, Schedule};
-use crate::store::{Chain, ChainState};
+use crate::schedule::{Recurring, Schedule};
+use crate::store::Chain;
+use crate::store::native::args::text_hash;
+use crate::store::native::recurrence::RecurrenceValues;
 
-pub(super) fn status_code(status: Status) -> i64 {
-    match status {
-        Status::Pending => 0,
-        Status::InProgress => 1,
-        Status::Complete => 2,
-        Status::Failed => 3,
-        Status::Canceled => 4,
-    }
-}
-
-pub(super) fn status_of(code: i64) -> Option<Status> {
-    Status::ALL.into_iter().find(|status| status_code(*status) == code)
-}
-
-/// What the `phase` column holds for a status.
-pub(super) fn phase_code(status: Status) -> i64 {
-    if status.is_finished() { status_code(status) } else { 0 }
-}
-
-pub(super) fn state_code(state: ChainState) -> i64 {
-    match state {
-        ChainState::Active => 0,
-        ChainState::Paused => 1,
-        ChainState::Ended => 2,
-    }
-}
-
-pub(super) fn state_of(code: i64) -> Option<ChainState> {
-    [ChainState::Active, ChainState::Paused, ChainState::Ended]
-        .into_iter()
-        .find(|state| state_code(*state) == code)
-}
+pub(super) use crate::store::native::codes::{
+    phase_code, state_code, state_of, status_code, status_of,
+};
+pub(super) use crate::store::native::recurrence::RECURRENCE_COLUMNS;
 
 /// How many characters of the args the index of live args holds; longer ones are told apart by their hash.
 const INDEXED_ARGS: usize = 64;
 
 /// The hash of args that are longer than what the index holds.
 pub(super) fn args_hash(args: &str) -> Option<i64> {
-    (args.len() > INDEXED_ARGS && args.chars().nth(INDEXED_ARGS).is_some()).then(|| {
-        // FNV-1a: it only has to spread, and to be the same in every version of this program.
-        let hash = args.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        hash.cast_signed()
-    })
+    (args.len() > INDEXED_ARGS && args.chars().nth(INDEXED_ARGS).is_some()).then(|| text_hash(args))
 }
 
 /// An error about a value that this program would not have written.
@@ -108,79 +74,18 @@ pub(super) fn attempt(row: &Row<'_>, column: usize) -> rusqlite::Result<Attempt>
     row.get(column).map(Attempt)
 }
 
-/// The typed columns of a recurrence, in `actions` joined with `chains` and in `chains` itself.
-pub(super) const RECURRENCE_COLUMNS: &str = "chains.first_at, chains.every, chains.cron, chains.dialect, chains.zone, chains.fixed_rate, chains.catch_up";
-
 /// Reads [`RECURRENCE_COLUMNS`], which start at `from`.
 pub(super) fn recurring(row: &Row<'_>, from: usize) -> rusqlite::Result<Recurring> {
-    let first = time(row, from)?;
-    let missed = match row.get(from + 6)? {
-        Some(cap) => Missed::CatchUp { cap },
-        None => Missed::Skip,
+    let values = RecurrenceValues {
+        first: row.get(from)?,
+        every: row.get(from + 1)?,
+        cron: row.get_ref(from + 2)?.as_str_or_null()?,
+        dialect: row.get_ref(from + 3)?.as_str_or_null()?,
+        zone: row.get_ref(from + 4)?.as_str_or_null()?,
+        fixed_rate: row.get(from + 5)?,
+        catch_up: row.get(from + 6)?,
     };
-    let recurrence = match row.get_ref(from + 2)?.as_str_or_null()? {
-        None => {
-            let every = std::time::Duration::from_micros(row.get(from + 1)?);
-            let cadence =
-                if row.get(from + 5)? { Cadence::FixedRate(missed) } else { Cadence::AfterRun };
-            Recurrence::Interval(Interval { every, cadence })
-        }
-        Some(text) => {
-            let dialect = row
-                .get_ref(from + 3)?
-                .as_str()?
-                .parse()
-                .map_err(|error| unreadable(from + 3, error))?;
-            let zone = row.get_ref(from + 4)?.as_str()?;
-            let zone = TimeZone::get(zone).map_err(|error| unreadable(from + 4, error))?;
-            let cron = Cron::parse(text, dialect, Some(zone))
-                .map_err(|error| unreadable(from + 2, error))?;
-            Recurrence::Cron { cron, missed }
-        }
-    };
-    Ok(Recurring { first, recurrence })
-}
-
-/// The columns of a recurrence as values to be stored, in the order of [`RECURRENCE_COLUMNS`].
-pub(super) struct RecurrenceValues {
-    pub first: i64,
-    pub every: Option<i64>,
-    pub cron: Option<String>,
-    pub dialect: Option<String>,
-    pub zone: Option<String>,
-    pub fixed_rate: bool,
-    pub catch_up: Option<u32>,
-}
-
-impl From<&Recurring> for RecurrenceValues {
-    fn from(recurring: &Recurring) -> Self {
-        let catch_up = match recurring.recurrence.missed() {
-            Some(Missed::CatchUp { cap }) => Some(cap),
-            Some(Missed::Skip) | None => None,
-        };
-        let mut values = Self {
-            first: recurring.first.as_microsecond(),
-            every: None,
-            cron: None,
-            dialect: None,
-            zone: None,
-            fixed_rate: false,
-            catch_up,
-        };
-        match &recurring.recurrence {
-            Recurrence::Interval(Interval { every, cadence }) => {
-                // An interval is at most 100 years.
-                values.every = Some(i64::try_from(every.as_micros()).unwrap_or(i64::MAX));
-                values.fixed_rate = matches!(cadence, Cadence::FixedRate(_));
-            }
-            Recurrence::Cron { cron, .. } => {
-                values.cron = Some(cron.text().to_owned());
-                values.dialect = Some(cron.dialect().to_string());
-                values.zone = Some(cron.zone_name().to_owned());
-            }
-        }
-        values
-    }
+    values.read().map_err(|problem| unreadable(from, problem))
 }
 
 /// The columns of a whole action; the recurrence follows.

@@ -104,7 +104,7 @@ fn try_recover(
         let claims = claims_of(connection, dead.id)?;
         recovery.released += try_release(write, &claims, context)?;
         for claim in claims {
-            let actions = in_progress(connection, write.names, claim)?;
+            let actions = in_progress(write, claim)?;
             recovery.stranded.extend(actions.into_iter().map(|action| Stranded {
                 action,
                 claim,
@@ -115,7 +115,7 @@ fn try_recover(
     }
     for claim in ownerless_claims(connection)? {
         recovery.released += try_release(write, &[claim], context)?;
-        let actions = in_progress(connection, write.names, claim)?;
+        let actions = in_progress(write, claim)?;
         recovery.stranded.extend(actions.into_iter().map(|action| Stranded {
             action,
             claim,

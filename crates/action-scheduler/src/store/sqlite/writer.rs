@@ -12,6 +12,7 @@ use tokio::sync::{oneshot, watch};
 use super::error::{StoreResult, wrap};
 use super::names::Names;
 use super::row;
+use super::sequence::Sequence;
 use crate::error::{Error, Result, StoreError, StoreErrorKind};
 use crate::time::Clock;
 
@@ -22,6 +23,8 @@ pub(super) struct Write<'a> {
     pub now: Timestamp,
     /// The latest time that was ever stamped; more than now when the clock was set back.
     pub latest: &'a mut Timestamp,
+    /// Where log entries get their numbers from.
+    pub sequence: &'a Sequence,
     /// Set when there may be new work to claim once this is committed.
     pub wakes: bool,
 }
@@ -282,6 +285,7 @@ impl Loop {
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(wrap(&self.file))?;
         let mut any_succeeded = false;
+        let mut sequence = Sequence::default();
         for Job { isolation, work } in jobs {
             let has_savepoint = !lone && isolation == Isolation::Own;
             if has_savepoint {
@@ -295,6 +299,7 @@ impl Loop {
                 names: &mut self.names,
                 now,
                 latest: &mut self.latest,
+                sequence: &sequence,
                 wakes: false,
             };
             let done = work(Some(&mut write));
@@ -302,7 +307,9 @@ impl Loop {
             any_succeeded |= done.succeeded;
             replies.push(done.reply);
             if !done.succeeded {
+                // What they have seen of the file may be undone.
                 self.names = Names::default();
+                sequence = Sequence::default();
                 if has_savepoint {
                     transaction.execute_batch("ROLLBACK TO job").map_err(wrap(&self.file))?;
                 } else if transaction.total_changes() != changes {

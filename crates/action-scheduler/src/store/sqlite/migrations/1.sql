@@ -66,6 +66,7 @@ INSERT INTO counts (status, n) VALUES (0, 0), (1, 0), (2, 0), (3, 0), (4, 0);
 -- The log of an action lies together, in order.
 CREATE TABLE logs (
     action  INTEGER NOT NULL,
+    -- rises over all actions, with gaps: an entry is written without a look at those before it
     seq     INTEGER NOT NULL,
     at      INTEGER NOT NULL,
     step    INTEGER NOT NULL,
@@ -74,6 +75,12 @@ CREATE TABLE logs (
     message TEXT,
     PRIMARY KEY (action, seq)
 ) STRICT, WITHOUT ROWID;
+
+-- The highest number that an entry of the log can have by now.
+CREATE TABLE log_sequence (
+    taken INTEGER NOT NULL
+) STRICT;
+INSERT INTO log_sequence (taken) VALUES (1);
 
 -- A chain has the id of its first action.
 CREATE TABLE chains (
