@@ -4,5 +4,6 @@
 
 mod away;
 mod memory;
+mod mysql;
 mod runner;
 mod sqlite;
