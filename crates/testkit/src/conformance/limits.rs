@@ -7,18 +7,18 @@ use super::StoreUnderTest;
 /// What a store can hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Scheduled dates.
+    /// Scheduled dates, and those of the log.
     pub dates: DatesKept,
     /// Args.
     pub args: ArgsKept,
 }
 
-/// Which scheduled dates a store keeps.
+/// Which dates a store keeps of actions and their log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DatesKept {
     /// All, in microseconds.
     Micros,
-    /// Those from the year 1000 on, in whole seconds: each becomes the first that is not before it.
+    /// Those from the year 1000 on, in whole seconds: a scheduled date becomes the first that is not before it.
     Seconds,
 }
 

@@ -182,7 +182,8 @@ pub(super) async fn exchange(connection: &mut Conn, sql: &str) -> Outcome<Answer
                 rows = found;
             }
         }
-        drop(result);
+        // An error of a later statement is kept by the driver until it is asked for.
+        result.drop_result().await?;
         Ok::<_, mysql_async::Error>(rows)
     };
     let rows = match tokio::time::timeout(ANSWERING, talk).await {

@@ -107,7 +107,6 @@ fn conditions(tables: &Tables, query: &Query) -> Outcome<String> {
         Some(ArgsMatch::ContainsText(text)) => {
             all.push(format!("LOCATE({}, {ARGS}) > 0", Text(&escaped(text))));
         }
-        // Compared here and not there.
         Some(ArgsMatch::ContainsJson(_)) | None => {}
     }
     for (comparator, date) in &query.scheduled {
@@ -182,34 +181,59 @@ pub(super) async fn ids(source: &mut impl Ask, query: &Query) -> Outcome<Vec<Act
         Some(column) => format!("{column} {direction}, a.action_id {direction}"),
         None => format!("a.action_id {direction}"),
     };
-    let wanted_json = match &query.args {
-        Some(ArgsMatch::ContainsJson(wanted)) => Some(wanted),
-        _ => None,
-    };
-    let page = match (wanted_json, query.limit, query.offset) {
-        (Some(_), ..) | (None, None, 0) => String::new(),
-        (None, Some(limit), offset) => format!(" LIMIT {limit} OFFSET {offset}"),
-        (None, None, offset) => format!(" LIMIT 18446744073709551615 OFFSET {offset}"),
+    let checks = checks_here(query);
+    let page = match (checks, query.limit, query.offset) {
+        (true, ..) | (false, None, 0) => String::new(),
+        (false, Some(limit), offset) => format!(" LIMIT {limit} OFFSET {offset}"),
+        (false, None, offset) => format!(" LIMIT 18446744073709551615 OFFSET {offset}"),
     };
     // A page by date of one status, one hook and one status, or all is in the order of a key of the plugin's; others
     // are sorted.
     let sql = format!(
         "SELECT a.action_id{} FROM {} WHERE {condition} ORDER BY {order}{page}",
-        if wanted_json.is_some() { ", a.args, a.extended_args" } else { "" },
+        if checks { ", a.hook, a.claim_id, a.args, a.extended_args" } else { "" },
         from(tables, query)
     );
     let rows = source.rows(&sql).await?;
-    let Some(wanted) = wanted_json else {
+    if !checks {
         return rows.iter().map(|row| row.action_id(0)).collect();
-    };
+    }
     let limit = query.limit.map_or(usize::MAX, |limit| limit as usize);
-    let matching = rows.iter().filter(|row| contains(row, wanted));
-    matching.skip(query.offset as usize).take(limit).map(|row| row.action_id(0)).collect()
+    let mut found = Vec::new();
+    for row in rows {
+        if is_found(&row, query)? {
+            found.push(row.action_id(0)?);
+        }
+    }
+    Ok(found.into_iter().skip(query.offset as usize).take(limit).collect())
 }
 
-fn contains(row: &Row, wanted: &Args) -> bool {
-    StoredArgs::read(row.bytes(1), row.bytes(2))
-        .is_ok_and(|found| contain(found.as_str(), wanted.as_str()))
+/// Whether the database can only say which rows may match: args stand there with escapes, which look like text.
+fn checks_here(query: &Query) -> bool {
+    query.search.is_some()
+        || matches!(query.args, Some(ArgsMatch::ContainsText(_) | ArgsMatch::ContainsJson(_)))
+}
+
+/// Whether a row of id, hook, claim and args is what a query with [`checks_here`] asks for.
+fn is_found(row: &Row, query: &Query) -> Outcome<bool> {
+    let args = match StoredArgs::read(row.bytes(3), row.bytes(4)) {
+        Ok(args) => args,
+        Err(_) => Args::from_stored(
+            String::from_utf8_lossy(row.bytes(4).or(row.bytes(3)).unwrap_or_default()).as_ref(),
+        ),
+    };
+    let args_match = match &query.args {
+        Some(ArgsMatch::ContainsText(text)) => args.as_str().contains(text.as_str()),
+        Some(ArgsMatch::ContainsJson(wanted)) => contain(args.as_str(), wanted.as_str()),
+        Some(ArgsMatch::Exact(_)) | None => true,
+    };
+    let Some(text) = query.search.as_deref().filter(|_| args_match) else { return Ok(args_match) };
+    let lower = text.to_ascii_lowercase();
+    let within = |whole: &str| whole.to_ascii_lowercase().contains(&lower);
+    let number = text.trim().parse::<u64>().ok().filter(|number| *number > 0);
+    Ok(within(row.text(1)?)
+        || within(args.as_str())
+        || (number.is_some() && [row.number(0)?, row.number(2)?].map(Some).contains(&number)))
 }
 
 pub(super) async fn query(read: &mut Read<'_>, query: &Query) -> Outcome<Vec<Action>> {
@@ -279,7 +303,7 @@ async fn logged(
 }
 
 pub(super) async fn count(read: &mut Read<'_>, query: &Query) -> Outcome<u64> {
-    if matches!(query.args, Some(ArgsMatch::ContainsJson(_))) {
+    if checks_here(query) {
         let all = Query {
             limit: None,
             offset: 0,
