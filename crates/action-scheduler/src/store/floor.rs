@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "mysql")]
+use super::mysql;
 use super::{StoreUrl, sqlite};
 use crate::error::Result;
 
@@ -12,6 +14,6 @@ pub(crate) async fn drain(url: &StoreUrl, actions: u64, batch: u32) -> Result<Du
     match url {
         StoreUrl::Sqlite { file } => sqlite::floor::drain(file, actions, batch).await,
         #[cfg(feature = "mysql")]
-        StoreUrl::MySql(_) => todo!(),
+        StoreUrl::MySql(url) => mysql::floor::drain(url, actions, batch).await,
     }
 }

@@ -65,8 +65,9 @@ impl Trouble {
             Trouble::Refused(_) => Remedy::Tell,
             Trouble::Silence => Remedy::Reconnect,
             Trouble::Database(DbError::Server(error)) => match error.code {
-                // Lock wait timeout; deadlock or refused at certification; record changed since last read; interrupted.
-                1205 | 1213 | 1020 | 1317 | 1969 => Remedy::Again,
+                // Lock wait timeout; deadlock, or refused at certification; a row changed or went since it was read;
+                // interrupted.
+                1205 | 1213 | 1020 | 1032 | 1317 | 1969 => Remedy::Again,
                 // Too many connections; WSREP has not yet prepared node.
                 1040 | 1047 | 1203 => Remedy::Wait,
                 // Shutdown; killed; aborted; the server gave the connection up.

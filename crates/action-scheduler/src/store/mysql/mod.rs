@@ -13,6 +13,7 @@ mod clock;
 mod connection;
 mod error;
 mod finish;
+pub(super) mod floor;
 mod groups;
 mod insert;
 mod log;

@@ -57,6 +57,14 @@ pub(super) async fn prepare(
     Ok(found)
 }
 
+/// Creates all tables.
+pub(super) async fn create(connection: &mut mysql_async::Conn, tables: &Tables) -> Outcome<()> {
+    for sql in plugin_tables(tables).into_iter().chain(own_tables(tables)) {
+        exchange(connection, &sql).await?;
+    }
+    Ok(())
+}
+
 fn refuse(kind: StoreErrorKind, message: String) -> Trouble {
     Trouble::Refused(StoreError::new(kind, message).into())
 }
