@@ -6,8 +6,8 @@ use action_scheduler::store::{ChainState, Insert};
 use action_scheduler::{Group, Schedule};
 use jiff::Timestamp;
 
-use super::{ArgsKept, StoreUnderTest};
 use super::scene::*;
+use super::{ArgsKept, StoreUnderTest};
 
 /// An action comes back as it was stored.
 pub async fn an_action_is_kept_as_it_was_given(store: StoreUnderTest) {

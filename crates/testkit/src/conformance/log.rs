@@ -5,8 +5,8 @@ use action_scheduler::action::{ActionId, Attempt};
 use action_scheduler::log::{NewLogEntry, Step};
 use action_scheduler::store::{ChainChange, Finish, Outcome, Requeue, Start};
 
-use super::{DatesKept, StoreUnderTest};
 use super::scene::*;
+use super::{DatesKept, StoreUnderTest};
 
 /// Every step of a life is in the log, in order, with its time, attempt and context.
 pub async fn every_step_is_in_the_log(store: StoreUnderTest) {

@@ -5,8 +5,8 @@ use action_scheduler::query::{ArgsMatch, Claimed, Comparator, Cursor, CursorKey,
 use action_scheduler::store::Outcome;
 use action_scheduler::{Error, Query};
 
-use super::{ArgsKept, StoreUnderTest};
 use super::scene::*;
+use super::{ArgsKept, StoreUnderTest};
 
 const COMPARATORS: [Comparator; 6] = [
     Comparator::Less,

@@ -83,11 +83,7 @@ async fn adopt(write: &mut Write<'_>, rows: &[&PluginRow]) -> Outcome<()> {
 }
 
 /// Makes an action of the plugin's the head of the chain whose last head the plugin ran.
-async fn continue_chain(
-    write: &mut Write<'_>,
-    id: ActionId,
-    action: &NewAction,
-) -> Outcome<bool> {
+async fn continue_chain(write: &mut Write<'_>, id: ActionId, action: &NewAction) -> Outcome<bool> {
     let tables = write.tables();
     // Served by the key on the hook, then by primary keys; once for each row of the plugin's.
     let find = format!(
@@ -163,7 +159,10 @@ pub(super) async fn mend(write: &mut Write<'_>) -> Outcome<()> {
     );
     for row in write.rows(&sql).await? {
         let chain = ChainRow::read(&row)?;
-        let ran = matches!(row.optional_text(CHAIN_WIDTH + RECURRENCE_WIDTH)?, Some("complete" | "failed"));
+        let ran = matches!(
+            row.optional_text(CHAIN_WIDTH + RECURRENCE_WIDTH)?,
+            Some("complete" | "failed")
+        );
         let due = row.date(CHAIN_WIDTH + RECURRENCE_WIDTH + 2).unwrap_or(write.now);
         let next = match &chain.recurring {
             Ok(recurring) if ran => recurring.next(due, write.now),
@@ -223,8 +222,11 @@ pub(super) async fn fail_unknown_statuses(write: &mut Write<'_>) -> Outcome<()> 
         entries.push(Entry::new(id, write.now, Step::Failed).saying(Some(message)));
         ids.push(id);
     }
-    let update =
-        format!("UPDATE {} SET status = 'failed' WHERE action_id IN {}", tables.actions, List(ids.iter()));
+    let update = format!(
+        "UPDATE {} SET status = 'failed' WHERE action_id IN {}",
+        tables.actions,
+        List(ids.iter())
+    );
     write.later(&update).await?;
     log::write(write, &entries).await
 }

@@ -138,7 +138,8 @@ async fn cancel_locked(
     }
     let tables = write.tables();
     let ids = List(present.iter().map(|one| one.id));
-    let update = format!("UPDATE {} SET status = 'canceled' WHERE action_id IN {ids}", tables.actions);
+    let update =
+        format!("UPDATE {} SET status = 'canceled' WHERE action_id IN {ids}", tables.actions);
     write.later(&update).await?;
     let now = Micros(write.now).to_string();
     let mut times =
@@ -312,9 +313,7 @@ async fn requeue_locked(
             let had = one.scheduled_at;
             let (step, message) = match to {
                 Requeue::Rerun => (Step::Rerun, format!("was {}", one.status)),
-                Requeue::RunNow => {
-                    (Step::Rescheduled, format!("to run now instead of {had}"))
-                }
+                Requeue::RunNow => (Step::Rescheduled, format!("to run now instead of {had}")),
                 Requeue::At(_) => (Step::Rescheduled, format!("from {had} to {at}")),
             };
             Entry::new(one.id, now, step).by(context).saying(Some(message))

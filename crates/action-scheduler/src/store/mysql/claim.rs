@@ -73,8 +73,11 @@ pub(super) async fn claim(
     if taken.is_empty() {
         return Ok(Claiming::Nothing);
     }
-    let claims =
-        format!("INSERT INTO {} (date_created_gmt) VALUES ('{}')", tables.claims, format_gmt(Some(write.now)));
+    let claims = format!(
+        "INSERT INTO {} (date_created_gmt) VALUES ('{}')",
+        tables.claims,
+        format_gmt(Some(write.now))
+    );
     let number = write.insert(&claims).await?.of(0);
     let Some(id) = ClaimId::new(number.cast_signed()) else {
         return Err(row::unreadable(0, "it is no id of a claim"));
@@ -111,11 +114,7 @@ pub(super) fn last_attempt(write: &Write<'_>) -> String {
     }
 }
 
-fn claimed_action(
-    write: &Write<'_>,
-    row: PluginRow,
-    chain: Option<ClaimedChain>,
-) -> ClaimedAction {
+fn claimed_action(write: &Write<'_>, row: PluginRow, chain: Option<ClaimedChain>) -> ClaimedAction {
     ClaimedAction {
         id: row.id,
         hook: row.hook.clone(),
@@ -272,10 +271,8 @@ async fn release_ids(
     let update =
         format!("UPDATE {actions} SET claim_id = 0 WHERE action_id IN {}", List(locked.iter()));
     write.later(&update).await?;
-    let entries: Vec<Entry<'_>> = locked
-        .iter()
-        .map(|id| Entry::new(*id, write.now, Step::Reset).by(context))
-        .collect();
+    let entries: Vec<Entry<'_>> =
+        locked.iter().map(|id| Entry::new(*id, write.now, Step::Reset).by(context)).collect();
     log::write(write, &entries).await?;
     write.wakes |= !locked.is_empty();
     write.returned.extend(&locked);
@@ -300,7 +297,8 @@ pub(super) async fn close_if_done(
     let tables = write.tables();
     let claims = List(claims.iter());
     // Locked first: of two who end the last two actions of a claim, the second one sees what the first one did.
-    let lock = format!("SELECT claim_id FROM {} WHERE claim_id IN {claims} FOR UPDATE", tables.holders);
+    let lock =
+        format!("SELECT claim_id FROM {} WHERE claim_id IN {claims} FOR UPDATE", tables.holders);
     write.later(&lock).await?;
     for table in [&tables.claims, &tables.holders] {
         // By primary key, and one seek of the key on claim and status.

@@ -76,11 +76,7 @@ pub(super) async fn clean(write: &mut Write<'_>, batch: &CleanBatch) -> Outcome<
 }
 
 /// Deletes those that still have the status they had when they were read.
-async fn delete_if(
-    write: &mut Write<'_>,
-    old: &[ActionId],
-    batch: &CleanBatch,
-) -> Outcome<u64> {
+async fn delete_if(write: &mut Write<'_>, old: &[ActionId], batch: &CleanBatch) -> Outcome<u64> {
     if old.is_empty() {
         return Ok(0);
     }

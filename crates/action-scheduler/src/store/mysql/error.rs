@@ -71,7 +71,9 @@ impl Trouble {
                 // Too many connections; WSREP has not yet prepared node.
                 1040 | 1047 | 1203 => Remedy::Wait,
                 // Shutdown; killed; aborted; the server gave the connection up.
-                1053 | 1077 | 1152 | 1158..=1161 | 1184 | 1927 | 2006 | 2013 | 4031 => Remedy::Reconnect,
+                1053 | 1077 | 1152 | 1158..=1161 | 1184 | 1927 | 2006 | 2013 | 4031 => {
+                    Remedy::Reconnect
+                }
                 _ => Remedy::Tell,
             },
             Trouble::Database(DbError::Io(_)) => Remedy::Reconnect,

@@ -46,10 +46,7 @@ impl From<Outcome> for Change {
             status: outcome.status(),
             due,
             timed_out: outcome == Outcome::TimedOut,
-            keeps_claim: matches!(
-                outcome,
-                Outcome::Complete | Outcome::Failed | Outcome::TimedOut
-            ),
+            keeps_claim: matches!(outcome, Outcome::Complete | Outcome::Failed | Outcome::TimedOut),
             counts: outcome != Outcome::NotCalled,
         }
     }
@@ -87,8 +84,11 @@ pub(super) async fn finish(
             continue;
         };
         let Some(was_timed_out) = settle(found, finish) else {
-            let message =
-                format!("attempt {} {}, but was no longer in charge", finish.attempt, in_words(finish.outcome));
+            let message = format!(
+                "attempt {} {}, but was no longer in charge",
+                finish.attempt,
+                in_words(finish.outcome)
+            );
             let entry = Entry::new(finish.action, write.now, Step::LateResult);
             entries.push(entry.attempt(Some(finish.attempt)).by(context).saying(Some(message)));
             answers.push(Recorded::Superseded);
@@ -221,8 +221,7 @@ async fn lock_chains(
 
 /// Applies a result if the attempt is still its own; says whether it had been marked as timed out before.
 fn settle(present: &mut Present, finish: &Finish) -> Option<bool> {
-    let same_attempt =
-        present.claim == Some(finish.claim) && present.attempts == finish.attempt;
+    let same_attempt = present.claim == Some(finish.claim) && present.attempts == finish.attempt;
     let outlived_its_timeout = present.status == Status::Failed
         && present.timed_out
         && matches!(finish.outcome, Outcome::Complete | Outcome::Retry { .. });
@@ -302,10 +301,7 @@ fn continue_chain(
 }
 
 /// Writes what became of actions: a statement or two for all that fare alike.
-async fn write_changes(
-    write: &mut Write<'_>,
-    changes: &BTreeMap<ActionId, Change>,
-) -> Done<()> {
+async fn write_changes(write: &mut Write<'_>, changes: &BTreeMap<ActionId, Change>) -> Done<()> {
     let mut alike: BTreeMap<Change, Vec<ActionId>> = BTreeMap::new();
     for (id, change) in changes {
         alike.entry(*change).or_default().push(*id);
@@ -327,7 +323,9 @@ async fn write_changes(
         if let Some(due) = change.due {
             set.push_str(&dates(write, due));
         }
-        write.later(&format!("UPDATE {} SET {set} WHERE action_id IN {ids}", tables.actions)).await?;
+        write
+            .later(&format!("UPDATE {} SET {set} WHERE action_id IN {ids}", tables.actions))
+            .await?;
         let finished = OrNull(change.status.is_finished().then_some(Micros(write.now)));
         let times = format!(
             "UPDATE {} SET finished_at = {finished}, timed_out = {} WHERE action_id IN {ids}",
@@ -402,8 +400,7 @@ pub(super) async fn store_instance(
     is_logged: bool,
 ) -> Done<ActionId> {
     let action = chain.instance().map_err(|problem| row::unreadable(0, problem))?;
-    let next =
-        Next { place: 0, chain: chain.id, action, group, at, is_logged, failures: 0 };
+    let next = Next { place: 0, chain: chain.id, action, group, at, is_logged, failures: 0 };
     let ids = store_next(write, &[next]).await?;
     ids.first().copied().ok_or_else(|| row::unreadable(0, "there is no id"))
 }

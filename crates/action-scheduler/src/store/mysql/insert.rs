@@ -60,7 +60,10 @@ pub(super) async fn insert(
     write.wakes |= !ids.is_empty();
     write.returned.extend(&ids);
     let mut ids = ids.into_iter();
-    Ok(admitted.into_iter().map(|is_admitted| if is_admitted { ids.next() } else { None }).collect())
+    Ok(admitted
+        .into_iter()
+        .map(|is_admitted| if is_admitted { ids.next() } else { None })
+        .collect())
 }
 
 /// The first whole second that is not before a date: nothing runs before it is due.
@@ -128,11 +131,7 @@ pub(super) async fn store(write: &mut Write<'_>, rows: &[NewRow<'_>]) -> Outcome
 }
 
 /// Begins the chains of those that recur: each has the id of its first action.
-async fn start_chains(
-    write: &mut Write<'_>,
-    rows: &[NewRow<'_>],
-    ids: &[ActionId],
-) -> Outcome<()> {
+async fn start_chains(write: &mut Write<'_>, rows: &[NewRow<'_>], ids: &[ActionId]) -> Outcome<()> {
     let mut chains = NewChains::new(write);
     for (row, id) in rows.iter().zip(ids) {
         if let Schedule::Recurring(recurring) = &row.action.schedule {

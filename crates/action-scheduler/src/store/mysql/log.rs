@@ -156,7 +156,12 @@ pub(super) async fn append(
                 let attempt = *known.get(action)?;
                 let at = entry.at.unwrap_or(write.now);
                 let message = entry.message.as_deref();
-                Some(Entry::new(*action, at, entry.step).attempt(attempt).by(context).saying(message))
+                Some(
+                    Entry::new(*action, at, entry.step)
+                        .attempt(attempt)
+                        .by(context)
+                        .saying(message),
+                )
             })
             .collect();
         self::write(write, &entries).await?;

@@ -386,9 +386,7 @@ impl Store for MySqlStore {
         change: ChainChange,
         context: &Context,
     ) -> Result<ChainChanged> {
-        write!(self, "changing a chain", |write| chains::change(
-            &mut write, id, &change, context
-        ))
+        write!(self, "changing a chain", |write| chains::change(&mut write, id, &change, context))
     }
 
     async fn hooks(&self) -> Result<Vec<Hook>> {

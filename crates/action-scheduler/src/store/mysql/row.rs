@@ -11,7 +11,9 @@ use mysql_async::{Row, Value};
 use super::error::{Outcome, Trouble};
 use super::php::schedule::StoredSchedule;
 use super::php::stored_args::StoredArgs;
-use crate::action::{Action, ActionId, Attempt, ChainId, ClaimId, Group, Hook, NewAction, Priority, Status, Unique};
+use crate::action::{
+    Action, ActionId, Attempt, ChainId, ClaimId, Group, Hook, NewAction, Priority, Status, Unique,
+};
 use crate::args::Args;
 use crate::error::{Error, StoreError, StoreErrorKind};
 use crate::schedule::{Recurring, Schedule};
@@ -139,10 +141,7 @@ impl PluginRow {
 
     /// Whether the plugin would store another instance after this one.
     pub(super) fn recurs(&self) -> bool {
-        matches!(
-            self.schedule,
-            Ok(StoredSchedule::Interval { .. } | StoredSchedule::Cron { .. })
-        )
+        matches!(self.schedule, Ok(StoredSchedule::Interval { .. } | StoredSchedule::Cron { .. }))
     }
 
     /// When it is due. What has no date is due at once, as in the plugin.
@@ -179,11 +178,8 @@ pub(super) fn action(
     logged: Option<(Timestamp, Timestamp)>,
 ) -> Outcome<Action> {
     let plain = PluginRow::read(row)?;
-    let (created, started, finished) = (
-        row.date(PLUGIN_WIDTH + 1),
-        row.date(PLUGIN_WIDTH + 2),
-        row.date(PLUGIN_WIDTH + 3),
-    );
+    let (created, started, finished) =
+        (row.date(PLUGIN_WIDTH + 1), row.date(PLUGIN_WIDTH + 2), row.date(PLUGIN_WIDTH + 3));
     let due = plain.due();
     let chain: Option<ChainId> =
         row.optional_number(PLUGIN_WIDTH + 4)?.and_then(|id: i64| ChainId::new(id));

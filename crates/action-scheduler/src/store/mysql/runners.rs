@@ -150,9 +150,11 @@ async fn take_over(
 ) -> Outcome<()> {
     recovery.released += release(write, claims, context).await?;
     let stranded = in_progress(write, claims).await?;
-    recovery.stranded.extend(
-        stranded.into_iter().map(|(claim, action)| Stranded { action, claim, runner }),
-    );
+    recovery.stranded.extend(stranded.into_iter().map(|(claim, action)| Stranded {
+        action,
+        claim,
+        runner,
+    }));
     Ok(())
 }
 

@@ -87,11 +87,7 @@ fn unquoted(table: &str) -> String {
     table.trim_matches('`').to_owned()
 }
 
-async fn exists(
-    connection: &mut mysql_async::Conn,
-    database: &str,
-    table: &str,
-) -> Outcome<bool> {
+async fn exists(connection: &mut mysql_async::Conn, database: &str, table: &str) -> Outcome<bool> {
     let sql = format!(
         "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = {} AND table_name = {}",
         Text(database),
@@ -181,11 +177,8 @@ pub(super) async fn option(
     if !exists(connection, url.database(), &unquoted(&tables.options)).await? {
         return Ok(None);
     }
-    let sql = format!(
-        "SELECT option_value FROM {} WHERE option_name = {}",
-        tables.options,
-        Text(name)
-    );
+    let sql =
+        format!("SELECT option_value FROM {} WHERE option_name = {}", tables.options, Text(name));
     let rows = exchange(connection, &sql).await?.rows;
     rows.first().map(|row| row.text(0).map(str::to_owned)).transpose()
 }
@@ -257,7 +250,17 @@ fn plugin_tables(tables: &Tables) -> [String; 4] {
 fn own_tables(tables: &Tables) -> Vec<String> {
     const END: &str = "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin";
     let Tables {
-        times, instances, chains, keys, runners, holders, entries, turns, commits, layout, ..
+        times,
+        instances,
+        chains,
+        keys,
+        runners,
+        holders,
+        entries,
+        turns,
+        commits,
+        layout,
+        ..
     } = tables;
     vec![
         // One narrow row for each action, without any further index: what each step costs beyond the plugin's row.

@@ -65,7 +65,8 @@ fn pattern(text: &str) -> String {
     for character in text.chars() {
         match character {
             'a'..='z' | 'A'..='Z' => {
-                let (lower, upper) = (character.to_ascii_lowercase(), character.to_ascii_uppercase());
+                let (lower, upper) =
+                    (character.to_ascii_lowercase(), character.to_ascii_uppercase());
                 pattern.extend(['[', lower, upper, ']']);
             }
             '0'..='9' | '_' => pattern.push(character),
@@ -304,13 +305,8 @@ async fn logged(
 
 pub(super) async fn count(read: &mut Read<'_>, query: &Query) -> Outcome<u64> {
     if checks_here(query) {
-        let all = Query {
-            limit: None,
-            offset: 0,
-            after: None,
-            order_by: OrderBy::None,
-            ..query.clone()
-        };
+        let all =
+            Query { limit: None, offset: 0, after: None, order_by: OrderBy::None, ..query.clone() };
         return Ok(ids(read, &all).await?.len() as u64);
     }
     let tables = &read.database.tables;

@@ -10,8 +10,8 @@ use super::connection::{Access, Answer, Connections, Lease};
 use super::error::{Outcome, Remedy, Trouble};
 use super::groups::Groups;
 use super::php::site_time::{SiteTime, format_gmt};
-use super::tables::Tables;
 use super::row::{Columns, unreadable};
+use super::tables::Tables;
 use crate::action::ActionId;
 use crate::error::Result;
 

@@ -99,8 +99,7 @@ async fn take_turns(
     };
     // In order, so that two who need several do not wait for each other.
     let turns: BTreeSet<u64> = actions.filter_map(turn).collect();
-    let mut rows =
-        Rows::new(format_args!("INSERT INTO {} (turn, taken)", write.tables().turns));
+    let mut rows = Rows::new(format_args!("INSERT INTO {} (turn, taken)", write.tables().turns));
     for turn in turns {
         rows.push(format_args!("{turn}, 1"));
     }
@@ -150,11 +149,9 @@ pub(super) fn exactly(column: &str, name: &str) -> String {
 /// A condition that the args of `a` are these.
 pub(super) fn same_args(args: &StoredArgs) -> String {
     match &args.extended_args {
-        Some(extended) => format!(
-            "a.args = {} AND {}",
-            Text(&args.args),
-            exactly("a.extended_args", extended)
-        ),
+        Some(extended) => {
+            format!("a.args = {} AND {}", Text(&args.args), exactly("a.extended_args", extended))
+        }
         None => format!("{} AND a.extended_args IS NULL", exactly("a.args", &args.args)),
     }
 }

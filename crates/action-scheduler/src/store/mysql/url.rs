@@ -57,7 +57,8 @@ impl FromStr for MySqlUrl {
             let shown = crate::store::url::redact(text);
             StoreError::new(StoreErrorKind::Url, format!("store URL {shown:?}: {problem}"))
         };
-        let url = reqwest::Url::parse(text).map_err(|error| refuse(&format_args!("{error}; {EXPECTED}")))?;
+        let url = reqwest::Url::parse(text)
+            .map_err(|error| refuse(&format_args!("{error}; {EXPECTED}")))?;
         if !matches!(url.scheme(), "mysql" | "mariadb") {
             return Err(refuse(&EXPECTED));
         }

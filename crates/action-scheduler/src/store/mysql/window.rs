@@ -242,10 +242,8 @@ pub(super) fn conditions(tables: &Tables, filter: &ClaimFilter) -> String {
     match &filter.group {
         Some(group) => {
             let slug = exactly("g.slug", group.as_str());
-            let _ = write!(
-                sql,
-                " AND a.group_id IN (SELECT g.group_id FROM {groups} g WHERE {slug})"
-            );
+            let _ =
+                write!(sql, " AND a.group_id IN (SELECT g.group_id FROM {groups} g WHERE {slug})");
         }
         None => {
             for group in &filter.exclude_groups {
