@@ -17,6 +17,7 @@ pub(super) mod floor;
 mod groups;
 mod insert;
 mod log;
+mod optimize;
 pub(crate) mod php;
 mod row;
 mod runners;
@@ -43,6 +44,7 @@ use self::clean::Sweep;
 use self::connection::Connections;
 use self::error::{Outcome, Trouble};
 use self::groups::Groups;
+pub use self::optimize::Index;
 use self::php::site_time::SiteTime;
 use self::tables::Tables;
 use self::transaction::{Database, Tries, Write};
@@ -136,6 +138,7 @@ impl MySqlStore {
             adopted: AtomicI64::new(0),
         };
         store.set_clock().await?;
+        store.look_for_keys().await?;
         Ok(store)
     }
 
