@@ -237,7 +237,8 @@ pub struct PolicyChange {
 }
 
 impl PolicyChange {
-    fn apply(&self, policy: &mut Policy) {
+    /// Makes the changes to a policy.
+    pub fn apply(&self, policy: &mut Policy) {
         fn set<T: Clone>(target: &mut T, change: &Option<T>) {
             if let Some(value) = change {
                 target.clone_from(value);

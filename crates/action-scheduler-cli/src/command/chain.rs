@@ -22,16 +22,10 @@ Examples:
 A chain is all the instances, past and next, of one recurring action. It is paused after failures
 in a row (5, see failure_threshold in the config) and goes on when it is resumed.";
 
-/// What to do.
-#[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
-pub struct Options {
-    #[command(subcommand)]
-    command: What,
-}
-
+/// What to do with chains.
 #[derive(Debug, Subcommand)]
-enum What {
+#[command(after_help = EXAMPLES)]
+pub enum What {
     /// List chains
     List(List),
     /// Show one chain
@@ -68,8 +62,9 @@ enum What {
     },
 }
 
+/// Which chains, and how they are printed.
 #[derive(Debug, Args)]
-struct List {
+pub struct List {
     /// Only this hook
     #[arg(long)]
     hook: Option<Hook>,
@@ -111,9 +106,9 @@ impl From<State> for ChainState {
 }
 
 /// Does it.
-pub async fn run(app: &App, options: Options) -> Result<()> {
+pub async fn run(app: &App, what: What) -> Result<()> {
     let opened = app.existing().await?;
-    match options.command {
+    match what {
         What::List(list) => print_list(app, &opened, list).await,
         What::Get { id, json } => get(app, &opened, id, json).await,
         What::Pause { ids, reason } => {

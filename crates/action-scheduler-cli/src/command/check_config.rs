@@ -84,7 +84,7 @@ fn settings(app: &App, config: &Config, options: &Options) -> Vec<Setting> {
         settings.push((path, value, origin));
     }
     for (pattern, change) in &config.hooks {
-        for (key, value) in config::changed_rows(change) {
+        for (key, value) in config::changed_rows(change, &config.policy) {
             let bare = pattern.as_str();
             let is_bare = bare.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
             let section = if is_bare { format!("hooks.{bare}") } else { format!("hooks.{bare:?}") };

@@ -137,7 +137,7 @@ fn banner(app: &App, config: &Config, url: &str, settings: &RunnerConfig) {
         lines.push(format!("  schedule   {name}: {hook}, {}", declared.action.schedule));
     }
     for (pattern, change) in &config.hooks {
-        let policy = crate::config::changed_rows(change);
+        let policy = crate::config::changed_rows(change, &config.policy);
         let policy: Vec<String> =
             policy.into_iter().map(|(key, value)| format!("{key} {value}")).collect();
         lines.push(format!("  policy     {}: {}", safe(pattern.as_str()), policy.join(", ")));

@@ -9,105 +9,79 @@ use crate::app::App;
 use crate::failure::{FAILED, Told};
 use crate::output::{self, note};
 
-macro_rules! by_id {
-    ($($(#[$doc:meta])* $name:ident)*) => {
-        $(
-            $(#[$doc])*
-            #[derive(Debug, Args)]
-            #[command(after_help = "\
-Each id is reported. When one cannot be done, the others still are, and the exit code is 1.")]
-            pub struct $name {
-                /// The actions
-                #[arg(required = true)]
-                ids: Vec<ActionId>,
-                /// Print an array of {"id":…,"ok":…,"error":…}
-                #[arg(long)]
-                json: bool,
-            }
-        )*
-    };
-}
-
-by_id! {
-    /// Which actions to give a new attempt.
-    Rerun
-    /// Which actions to cancel.
-    Cancel
-    /// Which actions to delete.
-    Delete
-}
-
-/// Which actions, and the date they get.
+/// Which actions.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Each id is reported. When one cannot be done, the others still are, and the exit code is 1.")]
-pub struct Reschedule {
+pub struct ById {
     /// The actions
     #[arg(required = true)]
     ids: Vec<ActionId>,
-    /// When: '2026-12-24 18:00', '+2 hours', 'next monday', unix seconds
-    #[arg(allow_hyphen_values = true)]
-    when: String,
     /// Print an array of {"id":…,"ok":…,"error":…}
     #[arg(long)]
     json: bool,
 }
 
+/// Which actions, and the date they get.
+#[derive(Debug, Args)]
+pub struct Reschedule {
+    #[command(flatten)]
+    actions: ById,
+    /// When: '2026-12-24 18:00', '+2 hours', 'next monday', unix seconds
+    #[arg(allow_hyphen_values = true)]
+    when: String,
+}
+
 /// Gives finished actions a new attempt.
-pub async fn rerun(app: &App, options: Rerun) -> Result<()> {
+pub async fn rerun(app: &App, actions: ById) -> Result<()> {
     let scheduler = app.existing().await?.scheduler;
-    let mut report = Report::new(options.json, "to be run again");
-    for id in options.ids {
-        report.add(id, scheduler.rerun(id).await)?;
-    }
-    report.finish()
+    actions.change("to be run again", async |id| scheduler.rerun(id).await).await
 }
 
 /// Gives pending actions another date.
-pub async fn reschedule(app: &App, options: Reschedule) -> Result<()> {
+pub async fn reschedule(app: &App, Reschedule { actions, when }: Reschedule) -> Result<()> {
     let opened = app.existing().await?;
-    let at = opened.scheduler.date(&options.when)?;
+    let at = opened.scheduler.date(&when)?;
     let done = format!("rescheduled to {}", opened.dates().show(at));
-    let mut report = Report::new(options.json, &done);
-    for id in options.ids {
-        report.add(id, opened.scheduler.reschedule(id, at).await)?;
-    }
-    report.finish()
+    actions.change(&done, async |id| opened.scheduler.reschedule(id, at).await).await
 }
 
 /// Cancels actions.
-pub async fn cancel(app: &App, options: Cancel) -> Result<()> {
+pub async fn cancel(app: &App, actions: ById) -> Result<()> {
     let scheduler = app.existing().await?.scheduler;
-    let mut report = Report::new(options.json, "canceled");
-    for id in options.ids {
-        report.add(id, scheduler.cancel(id).await)?;
-    }
-    report.finish()
+    actions.change("canceled", async |id| scheduler.cancel(id).await).await
 }
 
 /// Deletes actions.
-pub async fn delete(app: &App, options: Delete) -> Result<()> {
+pub async fn delete(app: &App, actions: ById) -> Result<()> {
     let scheduler = app.existing().await?.scheduler;
-    let mut report = Report::new(options.json, "deleted");
-    for id in options.ids {
-        report.add(id, scheduler.delete(id).await)?;
+    actions.change("deleted", async |id| scheduler.delete(id).await).await
+}
+
+impl ById {
+    /// Changes one action after another, and says what became of each.
+    async fn change(
+        self,
+        done: &str,
+        change: impl AsyncFn(ActionId) -> SchedulerResult<()>,
+    ) -> Result<()> {
+        let mut report = Report { json: self.json, done, rows: Vec::new(), failed: false };
+        for id in self.ids {
+            report.add(id, change(id).await)?;
+        }
+        report.finish()
     }
-    report.finish()
 }
 
 /// What became of each action.
-struct Report {
+struct Report<'a> {
     json: bool,
-    done: String,
+    done: &'a str,
     rows: Vec<serde_json::Value>,
     failed: bool,
 }
 
-impl Report {
-    fn new(json: bool, done: &str) -> Self {
-        Self { json, done: done.to_owned(), rows: Vec::new(), failed: false }
-    }
-
+impl Report<'_> {
     fn add(&mut self, id: ActionId, result: SchedulerResult<()>) -> Result<()> {
         let error = match result {
             Ok(()) => None,
