@@ -8,6 +8,7 @@ mod check_config;
 mod clean;
 mod completions;
 mod cron;
+mod each;
 mod run;
 mod schedule;
 mod serve;

@@ -47,7 +47,7 @@ pub enum What {
     #[command(visible_alias = "recurring")]
     Every {
         /// The time between two runs: 90s, '15 minutes', 1h30m
-        #[arg(value_parser = input::duration)]
+        #[arg(allow_hyphen_values = true, value_parser = input::duration)]
         interval: Duration,
         #[command(flatten)]
         action: ActionOptions,

@@ -3,11 +3,9 @@
 use action_scheduler::{ActionId, Result as SchedulerResult};
 use anyhow::Result;
 use clap::Args;
-use serde_json::json;
 
 use crate::app::App;
-use crate::failure::{FAILED, Told};
-use crate::output::{self, note};
+use crate::command::each::change_each;
 
 /// Which actions.
 #[derive(Debug, Args)]
@@ -59,54 +57,11 @@ pub async fn delete(app: &App, actions: ById) -> Result<()> {
 }
 
 impl ById {
-    /// Changes one action after another, and says what became of each.
     async fn change(
         self,
         done: &str,
         change: impl AsyncFn(ActionId) -> SchedulerResult<()>,
     ) -> Result<()> {
-        let mut report = Report { json: self.json, done, rows: Vec::new(), failed: false };
-        for id in self.ids {
-            report.add(id, change(id).await)?;
-        }
-        report.finish()
-    }
-}
-
-/// What became of each action.
-struct Report<'a> {
-    json: bool,
-    done: &'a str,
-    rows: Vec<serde_json::Value>,
-    failed: bool,
-}
-
-impl Report<'_> {
-    fn add(&mut self, id: ActionId, result: SchedulerResult<()>) -> Result<()> {
-        let error = match result {
-            Ok(()) => None,
-            // The store is at fault, and will be for the others too.
-            Err(error @ action_scheduler::Error::Store(_)) => return Err(error.into()),
-            Err(error) => Some(error.to_string()),
-        };
-        self.failed |= error.is_some();
-        match error {
-            _ if self.json => {
-                self.rows.push(json!({ "id": id, "ok": error.is_none(), "error": error }));
-                Ok(())
-            }
-            None => output::print(&format!("action {id}: {}", self.done)),
-            Some(error) => {
-                note(format_args!("error: {error}"));
-                Ok(())
-            }
-        }
-    }
-
-    fn finish(self) -> Result<()> {
-        if self.json {
-            output::print(&output::json(&self.rows)?)?;
-        }
-        if self.failed { Err(Told(FAILED).into()) } else { Ok(()) }
+        change_each(&self.ids, self.json, change, |id| format!("action {id}: {done}")).await
     }
 }
