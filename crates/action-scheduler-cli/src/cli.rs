@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, CommandFactory, Parser};
+use clap::{ArgAction, Args, Parser};
 use jiff::tz::TimeZone;
 use tracing::level_filters::LevelFilter;
 
@@ -102,38 +102,10 @@ impl Cli {
     }
 }
 
-/// The variables of the environment that look like ours but are not, each with what was perhaps meant.
-pub fn unknown_variables() -> Vec<String> {
-    let mut known = Vec::new();
-    variables(&Cli::command(), &mut known);
-    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    let unknown = names.filter(|name| {
-        name.starts_with("ACTION_SCHEDULER_")
-            && !known.contains(name)
-            // What commands get that are run by us, and what they may run in turn.
-            && !OF_HANDLERS.contains(&name.trim_start_matches("ACTION_SCHEDULER_"))
-    });
-    unknown
-        .map(|name| {
-            let meant = input::did_you_mean(&name, known.iter().map(String::as_str));
-            format!("the environment variable {name} is not known{meant}")
-        })
-        .collect()
-}
-
-const OF_HANDLERS: [&str; 8] =
-    ["ARGS", "ARGS_TOO_LONG", "ID", "HOOK", "GROUP", "ATTEMPT", "SCHEDULED_AT", "DEADLINE"];
-
-fn variables(command: &clap::Command, known: &mut Vec<String>) {
-    let of_arguments = command.get_arguments().filter_map(|argument| argument.get_env());
-    known.extend(of_arguments.map(|name| name.to_string_lossy().into_owned()));
-    for command in command.get_subcommands() {
-        variables(command, known);
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
     #[test]

@@ -12,6 +12,7 @@ use clap::Args;
 use crate::app::App;
 use crate::config::Config;
 use crate::demo::Demo;
+use crate::doubts::doubts;
 use crate::observe::LogLines;
 use crate::output::note;
 use crate::output::safe::safe;
@@ -63,8 +64,8 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
         .observer(Arc::new(LogLines::default()))
         .build();
     banner(app, &config, &url, &settings);
-    for problem in crate::cli::unknown_variables() {
-        tracing::warn!("{problem}");
+    for doubt in doubts(&config) {
+        tracing::warn!("{doubt}");
     }
     ensure_schedules(&scheduler, &config).await?;
     if let Some(demo) = &demo {
