@@ -116,7 +116,7 @@ choice!(
     /// It is failed: it may have done half its work, and is never started a second time.
     #[default]
     Fail = "fail",
-    /// It is tried again: its handler must bear being run twice.
+    /// It is tried again, after the backoff: its handler must bear being run twice.
     Retry = "retry"
 );
 

@@ -315,7 +315,10 @@ async fn a_runner_that_is_stopped_lets_handlers_finish_and_gives_back_the_rest()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_stop_ends_handlers_at_once_and_records_them_as_crashed() {
     let mut policies = Policies::default();
-    let retry = PolicyChange { on_crash: Some(OnCrash::Retry), ..PolicyChange::default() };
+    let hour = Duration::from_secs(3600);
+    let backoff = Some(Backoff { first: hour, max: hour });
+    let on_crash = Some(OnCrash::Retry);
+    let retry = PolicyChange { on_crash, backoff, ..PolicyChange::default() };
     policies.set("again".parse::<HookPattern>().unwrap(), retry);
     let shop = open_with(policies).await;
     let (once, again) = (Held::new(), Held::new());
@@ -333,8 +336,15 @@ async fn a_second_stop_ends_handlers_at_once_and_records_them_as_crashed() {
     running.await.unwrap().unwrap();
     assert!(once.dropped.load(Ordering::SeqCst) && again.dropped.load(Ordering::SeqCst));
     assert_eq!(shop.status(ids[0]).await, Status::Failed);
-    assert_eq!(shop.status(ids[1]).await, Status::Pending);
     assert_eq!(*shop.steps(ids[0]).await.last().unwrap(), Step::Crashed);
+    let again = shop.scheduler.fetch(ids[1]).await.unwrap();
+    assert_eq!(again.status, Status::Pending);
+    let half = SignedDuration::from_mins(30);
+    assert!(
+        again.scheduled_at > shop.scheduler.now() + half,
+        "the backoff holds after a crash too"
+    );
+    assert!(shop.log(ids[1]).await.pop().unwrap().contains("(attempt 2 of 20 follows in "));
 }
 
 #[tokio::test(flavor = "multi_thread")]
