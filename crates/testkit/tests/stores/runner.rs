@@ -39,7 +39,7 @@ async fn open_with(policies: Policies) -> Shop {
     let file = folder.path().join("shop.db");
     let store = SqliteStore::open(file.to_str().unwrap(), Clock::system()).await.unwrap();
     let scheduler = Scheduler::builder(Arc::new(store)).policies(policies).build();
-    Shop { scheduler, calls: Calls::default(), folder: folder }
+    Shop { scheduler, calls: Calls::default(), folder }
 }
 
 impl Shop {
