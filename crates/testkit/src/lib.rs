@@ -7,6 +7,7 @@ pub mod crash;
 pub mod faulty;
 pub mod memory;
 pub mod model;
+pub mod servers;
 
 pub use conformance::StoreUnderTest;
 pub use faulty::FaultyStore;
