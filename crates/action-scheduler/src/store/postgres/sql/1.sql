@@ -184,6 +184,8 @@ CREATE TABLE {schema}.ledger (
     complete int NOT NULL DEFAULT 0,
     failed   int NOT NULL DEFAULT 0,
     canceled int NOT NULL DEFAULT 0,
+    -- put there by one who found that the transaction had not been committed: it never will be
+    fence    boolean NOT NULL DEFAULT false,
     PRIMARY KEY (writer, n)
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
 -- Numbers for rows of transactions that are not the program's own.

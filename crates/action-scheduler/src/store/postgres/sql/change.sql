@@ -8,7 +8,8 @@ DECLARE
     v_unstarted bigint[];
 BEGIN
     PERFORM {schema}.lock_actions(p_ids);
-    RETURN QUERY SELECT id, status FROM {schema}.actions WHERE id = ANY (p_ids);
+    RETURN QUERY SELECT a.id, a.status FROM unnest(p_ids) WITH ORDINALITY AS w (id, place)
+        JOIN {schema}.actions a ON a.id = w.id ORDER BY w.place;
     WITH was AS (
         SELECT id, status, claim, priority, attempts, scheduled_at
         FROM {schema}.actions WHERE id = ANY (p_ids) AND status IN (0, 1)
@@ -41,7 +42,8 @@ DECLARE
     v_held bigint[];
 BEGIN
     PERFORM {schema}.lock_actions(p_ids);
-    RETURN QUERY SELECT id, status FROM {schema}.actions WHERE id = ANY (p_ids);
+    RETURN QUERY SELECT a.id, a.status FROM unnest(p_ids) WITH ORDINALITY AS w (id, place)
+        JOIN {schema}.actions a ON a.id = w.id ORDER BY w.place;
     WITH was AS (
         SELECT id, status, claim, chain, priority, attempts, scheduled_at
         FROM {schema}.actions WHERE id = ANY (p_ids) AND status <> 1
@@ -71,8 +73,8 @@ CREATE FUNCTION {schema}.requeue_actions(
 ) RETURNS TABLE (o_id bigint, o_status smallint, o_done boolean) LANGUAGE plpgsql {settings} AS $body$
 BEGIN
     PERFORM {schema}.lock_actions(p_ids);
-    RETURN QUERY SELECT id, status, CASE p_to WHEN 0 THEN status > 1 ELSE status = 0 AND claim IS NULL END
-        FROM {schema}.actions WHERE id = ANY (p_ids);
+    RETURN QUERY SELECT a.id, a.status, CASE p_to WHEN 0 THEN a.status > 1 ELSE a.status = 0 AND a.claim IS NULL END
+        FROM unnest(p_ids) WITH ORDINALITY AS w (id, place) JOIN {schema}.actions a ON a.id = w.id ORDER BY w.place;
     WITH was AS (
         SELECT id, status, priority, attempts, scheduled_at FROM {schema}.actions
         WHERE id = ANY (p_ids) AND CASE p_to WHEN 0 THEN status > 1 ELSE status = 0 AND claim IS NULL END

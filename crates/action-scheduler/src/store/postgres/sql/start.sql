@@ -55,3 +55,17 @@ BEGIN
     INSERT INTO {schema}.ledger (writer, n) VALUES (p_writer, p_n);
     RETURN cardinality(v_claims);
 END $body$;
+
+-- Fails a claimed action whose row cannot be read; what is in the row stays as it is.
+CREATE FUNCTION {schema}.refuse_action(
+    p_id bigint, p_claim bigint, p_reason text, p_now bigint, p_writer bigint, p_n bigint
+) RETURNS void LANGUAGE plpgsql {settings} AS $body$
+BEGIN
+    UPDATE {schema}.actions SET status = 3, phase = 3, finished_at = p_now
+    WHERE id = p_id AND claim = p_claim AND status = 0;
+    IF FOUND THEN
+        PERFORM {schema}.log_each(ARRAY[p_id], 3::smallint, p_now, NULL, NULL, p_reason);
+        PERFORM {schema}.settle_claims(ARRAY[p_claim], ARRAY[p_claim]);
+        INSERT INTO {schema}.ledger (writer, n, pending, failed) VALUES (p_writer, p_n, -1, 1);
+    END IF;
+END $body$;
