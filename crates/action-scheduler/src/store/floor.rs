@@ -4,6 +4,8 @@ use std::time::Duration;
 
 #[cfg(feature = "mysql")]
 use super::mysql;
+#[cfg(feature = "postgres")]
+use super::postgres;
 use super::{StoreUrl, sqlite};
 use crate::error::Result;
 
@@ -15,5 +17,7 @@ pub(crate) async fn drain(url: &StoreUrl, actions: u64, batch: u32) -> Result<Du
         StoreUrl::Sqlite { file } => sqlite::floor::drain(file, actions, batch).await,
         #[cfg(feature = "mysql")]
         StoreUrl::MySql(url) => mysql::floor::drain(url, actions, batch).await,
+        #[cfg(feature = "postgres")]
+        StoreUrl::Postgres(url) => postgres::floor::drain(url, actions, batch).await,
     }
 }

@@ -5,5 +5,6 @@
 mod away;
 mod memory;
 mod mysql;
+mod postgres;
 mod runner;
 mod sqlite;

@@ -66,8 +66,8 @@ impl Trouble {
             Trouble::Silence => Remedy::Reconnect,
             Trouble::Database(DbError::Server(error)) => match error.code {
                 // Lock wait timeout; deadlock, or refused at certification; a row changed or went since it was read;
-                // interrupted.
-                1205 | 1213 | 1020 | 1032 | 1317 | 1969 => Remedy::Again,
+                // interrupted; a key of ours was taken away.
+                1205 | 1213 | 1020 | 1032 | 1176 | 1317 | 1969 => Remedy::Again,
                 // Too many connections; WSREP has not yet prepared node.
                 1040 | 1047 | 1203 => Remedy::Wait,
                 // Shutdown; killed; aborted; the server gave the connection up.

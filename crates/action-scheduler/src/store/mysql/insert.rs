@@ -36,15 +36,11 @@ pub(super) async fn insert(
     for ((insert, (action, args)), _) in
         inserts.iter().zip(actions).zip(&admitted).filter(|(_, is_admitted)| **is_admitted)
     {
-        let at = action.schedule.first_date(write.now);
         rows.push(NewRow {
             action,
             args,
             group: groups.get(&action.group).copied().unwrap_or_default(),
-            at: match action.schedule {
-                Schedule::Async => at,
-                Schedule::Single(_) | Schedule::Recurring(_) => not_before(at),
-            },
+            at: due_date(&action.schedule, write.now),
         });
         logged.push(insert.log_created);
     }
@@ -64,6 +60,14 @@ pub(super) async fn insert(
         .into_iter()
         .map(|is_admitted| if is_admitted { ids.next() } else { None })
         .collect())
+}
+
+/// When an action that is stored now is due, in whole seconds.
+pub(super) fn due_date(schedule: &Schedule, now: Timestamp) -> Timestamp {
+    match schedule {
+        Schedule::Async => now,
+        Schedule::Single(_) | Schedule::Recurring(_) => not_before(schedule.first_date(now)),
+    }
 }
 
 /// The first whole second that is not before a date: nothing runs before it is due.

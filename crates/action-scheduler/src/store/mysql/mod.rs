@@ -25,6 +25,7 @@ mod schema;
 mod select;
 mod sql;
 mod start;
+mod statements;
 mod stats;
 mod tables;
 mod transaction;
@@ -142,6 +143,17 @@ impl MySqlStore {
         Ok(store)
     }
 
+    /// What [`MySqlStore::open`] would create, in order; nothing is changed.
+    pub async fn pending_migrations(url: &MySqlUrl) -> Result<Vec<Migration>> {
+        let pending = async {
+            let mut connection = Connections::new(url).open().await?;
+            let pending = schema::pending(&mut connection, url, &Tables::new(url.prefix())).await?;
+            connection.disconnect().await?;
+            Outcome::Ok(pending)
+        };
+        pending.await.map_err(|trouble| trouble.tell("looking at the tables", &url.to_string()))
+    }
+
     async fn prepare(
         url: &MySqlUrl,
         connections: &Connections,
@@ -243,8 +255,8 @@ impl Store for MySqlStore {
         write!(self, "storing actions", |write| insert::insert(&mut write, &actions, &groups))
     }
 
-    fn insert_statements(&self, _action: &Insert) -> Vec<Statement> {
-        Vec::new()
+    fn insert_statements(&self, action: &Insert) -> Vec<Statement> {
+        statements::statements(&self.database, action, self.clock.now())
     }
 
     async fn claim(&self, request: ClaimRequest) -> Result<Claiming> {
@@ -271,8 +283,11 @@ impl Store for MySqlStore {
                     self.tell(brings);
                     return Ok(claiming);
                 }
-                // What was taken out of the windows was not claimed.
-                Ok(None) => windows.forget(),
+                // What was taken out of the windows was not claimed; or our key has been taken away.
+                Ok(None) => {
+                    windows.forget();
+                    self.look_for_keys().await?;
+                }
                 Err(error) => {
                     windows.forget();
                     return Err(error);

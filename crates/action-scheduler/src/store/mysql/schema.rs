@@ -9,6 +9,7 @@ use super::sql::Text;
 use super::tables::Tables;
 use super::url::MySqlUrl;
 use crate::error::{StoreError, StoreErrorKind};
+use crate::store::Migration;
 
 /// The newest version of our own tables that this program knows.
 const LAYOUT: u32 = 1;
@@ -55,6 +56,33 @@ pub(super) async fn prepare(
         ));
     }
     Ok(found)
+}
+
+/// What [`prepare`] would create; nothing is changed.
+pub(super) async fn pending(
+    connection: &mut mysql_async::Conn,
+    url: &MySqlUrl,
+    tables: &Tables,
+) -> Outcome<Vec<Migration>> {
+    let mut pending = Vec::new();
+    check_server(connection, url).await?;
+    if !exists(connection, url.database(), &unquoted(&tables.actions)).await? {
+        check_prefix(connection, url, tables).await?;
+        pending.push(Migration {
+            version: 0,
+            what: "the tables of the WordPress plugin, as its version 3.8 has them".to_owned(),
+            sql: plugin_tables(tables).join(";\n"),
+        });
+    }
+    check_schema(connection, url, tables).await?;
+    if layout_version(connection, url, tables).await?.is_none() {
+        pending.push(Migration {
+            version: LAYOUT,
+            what: "what the plugin's tables cannot hold, beside them".to_owned(),
+            sql: own_tables(tables).join(";\n"),
+        });
+    }
+    Ok(pending)
 }
 
 /// Creates all tables.

@@ -83,20 +83,22 @@ fn claims(action: &NewAction, args: &StoredArgs) -> [Claimed; 2] {
     [Claimed::Args(hook.clone(), group.clone(), args), Claimed::Hook(hook, group)]
 }
 
+/// The row that stands for what must be unique of an action.
+pub(super) fn turn(action: &NewAction) -> Option<u64> {
+    let hash = match &action.unique {
+        Unique::No => return None,
+        Unique::Args | Unique::Hook => {
+            text_hash(action.hook.as_str()) ^ text_hash(action.group.as_str()).rotate_left(1)
+        }
+        Unique::Key(key) => text_hash(key),
+    };
+    Some(hash.cast_unsigned() % TURNS)
+}
+
 async fn take_turns(
     write: &mut Write<'_>,
     actions: impl Iterator<Item = &NewAction>,
 ) -> Outcome<()> {
-    let turn = |action: &NewAction| {
-        let hash = match &action.unique {
-            Unique::No => return None,
-            Unique::Args | Unique::Hook => {
-                text_hash(action.hook.as_str()) ^ text_hash(action.group.as_str()).rotate_left(1)
-            }
-            Unique::Key(key) => text_hash(key),
-        };
-        Some(hash.cast_unsigned() % TURNS)
-    };
     // In order, so that two who need several do not wait for each other.
     let turns: BTreeSet<u64> = actions.filter_map(turn).collect();
     let mut rows = Rows::new(format_args!("INSERT INTO {} (turn, taken)", write.tables().turns));

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use percent_encoding::percent_decode_str;
+
 use crate::error::{StoreError, StoreErrorKind};
 
 /// Where a store in the plugin's tables is: a server, a database, and the prefix of its tables.
@@ -63,8 +65,10 @@ impl FromStr for MySqlUrl {
             return Err(refuse(&EXPECTED));
         }
         let decode = |what: &str, text: &str| {
-            percent_decode(text)
-                .ok_or_else(|| refuse(&format_args!("its {what} is not percent-encoded UTF-8")))
+            percent_decode_str(text)
+                .decode_utf8()
+                .map(String::from)
+                .map_err(|_| refuse(&format_args!("its {what} is not percent-encoded UTF-8")))
         };
         let database = decode("database", url.path().trim_start_matches('/'))?;
         if database.is_empty() || database.contains('/') {
@@ -103,21 +107,6 @@ impl FromStr for MySqlUrl {
 /// The longest of our table names has to fit MySQL's 64 characters.
 fn is_prefix(text: &str) -> bool {
     text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
-fn percent_decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
-                u8::try_from(digit(rest.next())? * 16 + digit(rest.next())?).ok()?
-            }
-            byte => byte,
-        });
-    }
-    String::from_utf8(bytes).ok()
 }
 
 /// Without the password, and with what was asked for.
