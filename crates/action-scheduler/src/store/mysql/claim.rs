@@ -63,7 +63,9 @@ pub(super) async fn claim(
     for row in rows {
         match row.problem() {
             // A chain of ours does not go by what stands in the plugin's column.
-            Some(problem) if row.args.is_err() || !chains.contains_key(&row.id) => {
+            Some(problem)
+                if row.schedule.is_ok() || row.args.is_err() || !chains.contains_key(&row.id) =>
+            {
                 fail_unreadable(write, &row, &problem).await?;
             }
             _ if taken.len() < limit => taken.push(row),

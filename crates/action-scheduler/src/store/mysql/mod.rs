@@ -191,11 +191,10 @@ impl MySqlStore {
         let mut numbers = HashMap::new();
         for Insert { action, .. } in actions {
             if !numbers.contains_key(&action.group) {
-                let number = read!(self, "looking for a group", |read| groups::number(
-                    &mut read,
-                    &action.group
-                ));
-                numbers.insert(action.group.clone(), self::unwrap_result(number)?);
+                let number: Result<u64> = read!(self, "looking for a group", |read| {
+                    groups::number(&mut read, &action.group)
+                });
+                numbers.insert(action.group.clone(), number?);
             }
         }
         Ok(numbers)
@@ -233,11 +232,6 @@ impl MySqlStore {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut *latest, now)
     }
-}
-
-/// Names the type that a `loop` in a macro gives.
-fn unwrap_result<T>(result: Result<T>) -> Result<T> {
-    result
 }
 
 #[async_trait]

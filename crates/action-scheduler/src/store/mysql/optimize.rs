@@ -6,11 +6,11 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::MySqlStore;
 use super::error::Outcome;
 use super::row::Columns;
 use super::transaction::{Read, Tries};
 use super::window::CLAIM_INDEX;
-use super::{MySqlStore, unwrap_result};
 use crate::error::Result;
 
 /// The columns of the key that serves claims: claim order, among what waits.
@@ -89,8 +89,7 @@ impl MySqlStore {
             connection.disconnect().await?;
             Outcome::Ok(())
         };
-        let altered = altered.await;
-        unwrap_result(altered.map_err(|trouble| trouble.tell("changing keys", &self.database.place)))
+        altered.await.map_err(|trouble| trouble.tell("changing keys", &self.database.place))
     }
 }
 

@@ -10,6 +10,7 @@ use mysql_async::{Row, Value};
 
 use super::error::{Outcome, Trouble};
 use super::php::schedule::StoredSchedule;
+use super::php::site_time::parse_gmt;
 use super::php::stored_args::StoredArgs;
 use crate::action::{
     Action, ActionId, Attempt, ChainId, ClaimId, Group, Hook, NewAction, Priority, Status, Unique,
@@ -103,8 +104,8 @@ pub(super) struct PluginRow {
     pub(super) id: ActionId,
     pub(super) hook: Hook,
     pub(super) status: Status,
-    /// None where there is no date, or none that can be read.
-    pub(super) scheduled_at: Option<Timestamp>,
+    /// None where there is no date; what is wrong with it, if it cannot be read.
+    pub(super) scheduled_at: Result<Option<Timestamp>, String>,
     pub(super) priority: Priority,
     /// The args; what is wrong with them, and what stands there.
     pub(super) args: Result<Args, (String, Args)>,
@@ -124,7 +125,10 @@ impl PluginRow {
             id: row.action_id(0)?,
             hook: Hook::from_stored(row.text(1)?),
             status: status(row.text(2)?),
-            scheduled_at: row.date(3),
+            scheduled_at: match row.optional_text(3)? {
+                Some(text) => parse_gmt(text).map_err(|error| error.to_string()),
+                None => Ok(None),
+            },
             priority: Priority(row.number(4)?),
             args: StoredArgs::read(args.0, args.1).map_err(|error| {
                 let raw = args.1.or(args.0).unwrap_or_default();
@@ -146,14 +150,15 @@ impl PluginRow {
 
     /// When it is due. What has no date is due at once, as in the plugin.
     pub(super) fn due(&self) -> Timestamp {
-        self.scheduled_at.unwrap_or(Timestamp::UNIX_EPOCH)
+        self.scheduled_at.as_ref().ok().copied().flatten().unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
     /// What is wrong with it, if it cannot be run.
     pub(super) fn problem(&self) -> Option<String> {
-        match (&self.args, &self.schedule) {
-            (Err((problem, _)), _) => Some(format!("its args cannot be read: {problem}")),
-            (_, Err(problem)) => Some(format!("its schedule cannot be read: {problem}")),
+        match (&self.args, &self.scheduled_at, &self.schedule) {
+            (Err((problem, _)), ..) => Some(format!("its args cannot be read: {problem}")),
+            (_, Err(problem), _) => Some(format!("its date cannot be read: {problem}")),
+            (.., Err(problem)) => Some(format!("its schedule cannot be read: {problem}")),
             _ => None,
         }
     }

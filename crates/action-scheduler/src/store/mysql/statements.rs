@@ -127,7 +127,8 @@ fn add_action(
         StoredSchedule::of(&action.schedule, at).unwrap_or(StoredSchedule::Simple { at });
     let (hook, slug) = (text(action.hook.as_str()), text(action.group.as_str()));
     let extended = args.extended_args.clone().map_or(Parameter::Null, Parameter::Text);
-    let group = format!("SELECT MIN(g.group_id) FROM {} g WHERE {}", tables.groups, exactly("g.slug"));
+    let group =
+        format!("SELECT MIN(g.group_id) FROM {} g WHERE {}", tables.groups, exactly("g.slug"));
     let mut sql = format!(
         "INSERT INTO {} (hook, status, scheduled_date_gmt, scheduled_date_local, priority, args, schedule, group_id, \
          extended_args) SELECT ?, 'pending', {}, {}, ?, ?, ({group}), ? FROM DUAL",
@@ -157,9 +158,10 @@ fn add_action(
             all.add(sql, parameters);
             return;
         }
-        Unique::Hook => {
-            (format!("{} a WHERE {live} AND {of_hook}", tables.actions), of_hook_parameters.to_vec())
-        }
+        Unique::Hook => (
+            format!("{} a WHERE {live} AND {of_hook}", tables.actions),
+            of_hook_parameters.to_vec(),
+        ),
         Unique::Args => {
             let mut same = vec![text(&args.args), text(&args.args)];
             let mut condition = exactly("a.args");

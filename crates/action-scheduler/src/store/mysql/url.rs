@@ -28,11 +28,6 @@ impl MySqlUrl {
         &self.prefix
     }
 
-    /// The same place with tables of another prefix.
-    pub(super) fn with_prefix(&self, prefix: String) -> Self {
-        Self { prefix, ..self.clone() }
-    }
-
     pub(super) fn database(&self) -> &str {
         &self.database
     }
