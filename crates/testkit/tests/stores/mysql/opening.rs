@@ -90,9 +90,10 @@ async fn a_newer_schema_is_refused() {
 #[tokio::test]
 async fn missing_rights_are_named() {
     let server = MariaDb::shared().await;
-    let database = server.create_database().await;
-    let name = database.url().rsplit('/').next().unwrap().to_owned();
+    // Whoever may connect may do all in databases whose names begin with `test_`.
+    let name = format!("rights_{}", std::process::id());
     let mut root = connect(&server.url()).await;
+    root.query_drop(format!("CREATE DATABASE {name}")).await.unwrap();
     let user = format!("u_{name}");
     root.query_drop(format!("CREATE USER {user}@'%' IDENTIFIED BY 'secret'")).await.unwrap();
     root.query_drop(format!("GRANT SELECT ON {name}.* TO {user}@'%'")).await.unwrap();
@@ -104,7 +105,7 @@ async fn missing_rights_are_named() {
     let (kind, message) = refused(&url.replace("secret", "wrong")).await;
     assert_eq!(kind, StoreErrorKind::Unavailable);
     assert!(message.contains("Access denied") && !message.contains("wrong"), "{message}");
-    root.query_drop(format!("DROP USER {user}@'%'")).await.unwrap();
+    root.query_drop(format!("DROP USER {user}@'%'; DROP DATABASE {name}")).await.unwrap();
 }
 
 #[tokio::test]
