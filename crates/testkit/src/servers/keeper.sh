@@ -1,8 +1,8 @@
 # Ends what runs in a folder. Called as: sh -c SCRIPT keeper COMMAND FOLDER [SECONDS]
 #
 #   kill FOLDER           kills its processes at once, and returns when none is left
-#   keep FOLDER SECONDS   returns at once; when for so many seconds nobody has held the lock on the file `users` in it,
-#                         ends its processes and removes it
+#   keep FOLDER SECONDS   makes it, with a file `users` in it, and returns; when standard input has ended, and for so many
+#                         seconds nobody has held the lock on that file, ends the processes of the folder and removes it
 #
 # A process belongs to the folder in which it works (/proc/PID/cwd). So what a server started is found too, wherever
 # its parent went, and nothing else that was given the id of a process that ended.
@@ -53,7 +53,15 @@ free_shared_memory() {
     [ -f "$lock_file" ] && ipcrm --shmem-id "$(sed -n '7s/.* //p' "$lock_file")"
 }
 
+# The file may fail where the folder does not: another keeper may be removing it.
+make() {
+    mkdir -p -m 700 "$folder" || exit
+    touch "$folder/users"
+}
+
 keep() {
+    # Until then the owner has not come to taking the lock; if it died on the way, this ends as well.
+    read -r _ <&8
     exec 9<"$folder/users" || exit
     until_unused
     kill_all
@@ -64,5 +72,10 @@ keep() {
 cd / || exit
 case $command in
     kill) kill_all ;;
-    keep) keep & ;;
+    keep)
+        make
+        # What runs in the background has no standard input.
+        exec 8<&0
+        keep &
+        ;;
 esac
