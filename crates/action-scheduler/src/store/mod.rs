@@ -13,6 +13,7 @@ pub(crate) mod floor;
 mod insert;
 pub mod mysql;
 mod native;
+pub(crate) mod outside;
 mod runners;
 pub mod sqlite;
 mod stats;
