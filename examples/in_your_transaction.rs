@@ -10,7 +10,7 @@ use action_scheduler::{
     ActionId, Error, NewAction, Query, Runner, RunnerConfig, Scheduler, Shutdown, Status, Unique,
 };
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
-use sqlx::{Row, Sqlite, SqliteConnection, SqlitePool};
+use sqlx::{AssertSqlSafe, Row, Sqlite, SqliteConnection, SqlitePool};
 use tokio::sync::mpsc;
 
 #[tokio::main]
@@ -79,8 +79,9 @@ pub async fn enqueue(
 
 /// A statement of the scheduler as a query of sqlx.
 fn bind(statement: &Statement) -> sqlx::query::Query<'_, Sqlite, SqliteArguments> {
-    statement.parameters.iter().fold(sqlx::query(statement.sql), |query, parameter| match parameter
-    {
+    // The text is the library's own: whatever comes from outside is among the parameters.
+    let query = sqlx::query(AssertSqlSafe(statement.sql.as_ref()));
+    statement.parameters.iter().fold(query, |query, parameter| match parameter {
         Parameter::Null => query.bind(None::<i64>),
         Parameter::Integer(number) => query.bind(*number),
         Parameter::Text(text) => query.bind(text.as_str()),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, CommandFactory, Parser};
+use clap::{ArgAction, Args, Parser};
 use jiff::tz::TimeZone;
 use tracing::level_filters::LevelFilter;
 
@@ -39,74 +39,51 @@ pub struct Cli {
 
 /// Options of every command.
 #[derive(Debug, Args)]
+#[command(
+    next_help_heading = "Global options",
+    mut_args(|option| option.global(true).hide_env_values(true))
+)]
 pub struct Global {
     /// The store, such as sqlite:shop.db [default: sqlite:action-scheduler.db]
-    #[arg(
-        long,
-        global = true,
-        value_name = "URL",
-        env = "ACTION_SCHEDULER_STORE",
-        hide_env_values = true,
-        help_heading = "Global options"
-    )]
+    #[arg(long, value_name = "URL", env = "ACTION_SCHEDULER_STORE")]
     pub store: Option<String>,
 
     /// The config file [default: ./action-scheduler.toml or else /etc/action-scheduler/action-scheduler.toml]
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        env = "ACTION_SCHEDULER_CONFIG",
-        hide_env_values = true,
-        help_heading = "Global options"
-    )]
+    #[arg(long, value_name = "FILE", env = "ACTION_SCHEDULER_CONFIG")]
     pub config: Option<PathBuf>,
 
     /// The time zone dates are read and shown in [default: UTC]
-    #[arg(
-        long,
-        global = true,
-        value_name = "ZONE",
-        env = "ACTION_SCHEDULER_TIME_ZONE",
-        hide_env_values = true,
-        value_parser = input::time_zone,
-        help_heading = "Global options"
-    )]
+    #[arg(long, value_name = "ZONE", env = "ACTION_SCHEDULER_TIME_ZONE",
+          value_parser = input::time_zone)]
     pub time_zone: Option<TimeZone>,
 
     /// When to use colours: auto, always or never
     #[arg(
         long,
-        global = true,
         value_name = "WHEN",
+        env = "ACTION_SCHEDULER_COLOR",
         value_enum,
         default_value_t,
-        hide_possible_values = true,
-        env = "ACTION_SCHEDULER_COLOR",
-        hide_env_values = true,
-        help_heading = "Global options"
+        hide_possible_values = true
     )]
     pub color: Color,
 
     /// More log lines on stderr; twice for still more
-    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Global options")]
+    #[arg(short, long, action = ArgAction::Count)]
     pub verbose: u8,
 
     /// Only errors, and what was asked for
-    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Global options")]
+    #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
 
     /// How log lines are written: text or json
     #[arg(
         long,
-        global = true,
         value_name = "FORMAT",
+        env = "ACTION_SCHEDULER_LOG_FORMAT",
         value_enum,
         default_value_t,
-        hide_possible_values = true,
-        env = "ACTION_SCHEDULER_LOG_FORMAT",
-        hide_env_values = true,
-        help_heading = "Global options"
+        hide_possible_values = true
     )]
     pub log_format: LogFormat,
 }
@@ -125,38 +102,10 @@ impl Cli {
     }
 }
 
-/// The variables of the environment that look like ours but are not, each with what was perhaps meant.
-pub fn unknown_variables() -> Vec<String> {
-    let mut known = Vec::new();
-    variables(&Cli::command(), &mut known);
-    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    let unknown = names.filter(|name| {
-        name.starts_with("ACTION_SCHEDULER_")
-            && !known.contains(name)
-            // What commands get that are run by us, and what they may run in turn.
-            && !OF_HANDLERS.contains(&name.trim_start_matches("ACTION_SCHEDULER_"))
-    });
-    unknown
-        .map(|name| {
-            let meant = input::did_you_mean(&name, known.iter().map(String::as_str));
-            format!("the environment variable {name} is not known{meant}")
-        })
-        .collect()
-}
-
-const OF_HANDLERS: [&str; 8] =
-    ["ARGS", "ARGS_TOO_LONG", "ID", "HOOK", "GROUP", "ATTEMPT", "SCHEDULED_AT", "DEADLINE"];
-
-fn variables(command: &clap::Command, known: &mut Vec<String>) {
-    let of_arguments = command.get_arguments().filter_map(|argument| argument.get_env());
-    known.extend(of_arguments.map(|name| name.to_string_lossy().into_owned()));
-    for command in command.get_subcommands() {
-        variables(command, known);
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
     #[test]

@@ -54,6 +54,12 @@ pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) ->
         .unwrap_or_default()
 }
 
+/// A number of things.
+pub fn number(text: &str) -> Result<u32, Invalid> {
+    let expected = || format!("expected a whole number from 0 to {}", u32::MAX);
+    text.parse().map_err(|_| Invalid::new("number", text, expected()))
+}
+
 /// `auto` or a number of actions.
 pub fn batch_size(text: &str) -> Result<BatchSize, Invalid> {
     if text == "auto" {

@@ -5,6 +5,7 @@ mod cli;
 mod command;
 mod config;
 mod demo;
+mod doubts;
 mod failure;
 mod input;
 mod observe;

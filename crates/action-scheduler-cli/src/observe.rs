@@ -73,25 +73,25 @@ impl Observer for LogLines {
             Event::TimedOut { action, hook, attempt } => {
                 tracing::warn!(%action, hook = %safe(hook.as_str()), %attempt, "timed out");
             }
+            // Of this and some others the runner itself writes a line.
             Event::Superseded { action, hook, attempt } => {
                 self.end(*action);
                 let hook = safe(hook.as_str());
-                tracing::warn!(%action, %hook, %attempt, "late result ignored");
+                tracing::debug!(%action, %hook, %attempt, "late result ignored");
             }
             Event::NextScheduled { chain, action } => {
                 tracing::debug!(%chain, %action, "next instance stored");
             }
             Event::ChainPaused { chain, hook } => {
                 let hook = safe(hook.as_str());
-                // The runner itself writes a line about this.
                 tracing::debug!(%chain, %hook, "chain paused");
             }
             Event::Crashed { action, hook, runner } => {
                 let (hook, runner) = (safe(hook.as_str()), runner.map(|runner| runner.get()));
-                tracing::warn!(%action, %hook, runner, "its runner died while it ran");
+                tracing::debug!(%action, %hook, runner, "its runner died while it ran");
             }
             Event::Reset { actions } => {
-                tracing::warn!(actions, "claimed by a runner that died, back in the queue");
+                tracing::debug!(actions, "claimed by a runner that died, back in the queue");
             }
             Event::Canceled { actions } => tracing::info!(actions = actions.len(), "canceled"),
             Event::Deleted { actions } => tracing::info!(actions = actions.len(), "deleted"),

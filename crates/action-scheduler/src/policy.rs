@@ -116,7 +116,7 @@ choice!(
     /// It is failed: it may have done half its work, and is never started a second time.
     #[default]
     Fail = "fail",
-    /// It is tried again: its handler must bear being run twice.
+    /// It is tried again, after the backoff: its handler must bear being run twice.
     Retry = "retry"
 );
 
@@ -237,7 +237,8 @@ pub struct PolicyChange {
 }
 
 impl PolicyChange {
-    fn apply(&self, policy: &mut Policy) {
+    /// Makes the changes to a policy.
+    pub fn apply(&self, policy: &mut Policy) {
         fn set<T: Clone>(target: &mut T, change: &Option<T>) {
             if let Some(value) = change {
                 target.clone_from(value);

@@ -2,7 +2,7 @@
 
 use action_scheduler::{Group, Hook, Query};
 use anyhow::{Result, bail};
-use clap::Args;
+use clap::{ArgGroup, Args};
 use serde_json::json;
 
 use crate::app::App;
@@ -22,10 +22,12 @@ actions are canceled by id with `action cancel`.";
 
 /// What to cancel.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(
+    after_help = EXAMPLES,
+    group = ArgGroup::new("which").args(["hook", "group"]).required(true).multiple(true)
+)]
 pub struct Options {
     /// Only this hook
-    #[arg(required_unless_present = "group")]
     hook: Option<Hook>,
     /// Only this group
     #[arg(long)]

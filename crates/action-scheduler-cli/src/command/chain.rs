@@ -7,7 +7,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
 use crate::app::{App, Opened};
-use crate::failure::{FAILED, NotDone, Told};
+use crate::command::each::{Each, change_each};
+use crate::input;
 use crate::output::time::Dates;
 use crate::output::{self, Cell, Format, Records, shortened};
 
@@ -22,16 +23,10 @@ Examples:
 A chain is all the instances, past and next, of one recurring action. It is paused after failures
 in a row (5, see failure_threshold in the config) and goes on when it is resumed.";
 
-/// What to do.
-#[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
-pub struct Options {
-    #[command(subcommand)]
-    command: What,
-}
-
+/// What to do with chains.
 #[derive(Debug, Subcommand)]
-enum What {
+#[command(after_help = EXAMPLES)]
+pub enum What {
     /// List chains
     List(List),
     /// Show one chain
@@ -50,26 +45,33 @@ enum What {
         /// Why, for people to read
         #[arg(long, default_value = "paused by hand")]
         reason: String,
+        /// Print an array of {"id":…,"ok":…,"error":…}
+        #[arg(long)]
+        json: bool,
     },
     /// End chains for good: what is pending is canceled, what is running has nothing after it
     End {
         /// The chains
         #[arg(required = true)]
         ids: Vec<ChainId>,
+        /// Print an array of {"id":…,"ok":…,"error":…}
+        #[arg(long)]
+        json: bool,
     },
     /// Let paused chains go on at their next date
     Resume {
         /// The chains
         #[arg(required = true)]
         ids: Vec<ChainId>,
-        /// Print an array of {"id":…,"next":…}
+        /// Print an array of {"id":…,"ok":…,"error":…,"next":…}: next is an action
         #[arg(long)]
         json: bool,
     },
 }
 
+/// Which chains, and how they are printed.
 #[derive(Debug, Args)]
-struct List {
+pub struct List {
     /// Only this hook
     #[arg(long)]
     hook: Option<Hook>,
@@ -80,7 +82,7 @@ struct List {
     #[arg(long, value_name = "STATE", value_delimiter = ',')]
     state: Vec<State>,
     /// How many at most; 0 is all
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = input::number)]
     limit: u32,
     /// Only chains after this one: the next page
     #[arg(long, value_name = "ID")]
@@ -111,35 +113,21 @@ impl From<State> for ChainState {
 }
 
 /// Does it.
-pub async fn run(app: &App, options: Options) -> Result<()> {
+pub async fn run(app: &App, what: What) -> Result<()> {
     let opened = app.existing().await?;
-    match options.command {
+    match what {
         What::List(list) => print_list(app, &opened, list).await,
         What::Get { id, json } => get(app, &opened, id, json).await,
-        What::Pause { ids, reason } => {
-            change_each(&ids, "paused", async |id| opened.scheduler.pause(id, &reason).await).await
+        What::Pause { ids, reason, json } => {
+            let pause = async |id| opened.scheduler.pause(id, &reason).await;
+            change_each(&ids, json, pause, |id| format!("chain {id} is paused")).await
         }
-        What::End { ids } => {
-            change_each(&ids, "ended", async |id| opened.scheduler.end(id).await).await
+        What::End { ids, json } => {
+            let end = async |id| opened.scheduler.end(id).await;
+            change_each(&ids, json, end, |id| format!("chain {id} is ended")).await
         }
         What::Resume { ids, json } => resume(&opened, ids, json).await,
     }
-}
-
-/// Changes one chain after another.
-async fn change_each(
-    ids: &[ChainId],
-    done: &str,
-    change: impl AsyncFn(ChainId) -> action_scheduler::Result<()>,
-) -> Result<()> {
-    let mut failed = false;
-    for id in ids {
-        match change(*id).await.map_err(not_done) {
-            Ok(()) => output::print(&format!("chain {id} is {done}"))?,
-            Err(error) => failed |= tell_and_go_on(error)?,
-        }
-    }
-    if failed { Err(Told(FAILED).into()) } else { Ok(()) }
 }
 
 async fn print_list(app: &App, opened: &Opened, list: List) -> Result<()> {
@@ -231,43 +219,17 @@ async fn get(app: &App, opened: &Opened, id: ChainId, json: bool) -> Result<()> 
 }
 
 async fn resume(opened: &Opened, ids: Vec<ChainId>, json: bool) -> Result<()> {
-    let mut resumed = Vec::new();
-    let mut failed = false;
+    let mut told = Each::new(json);
     for id in ids {
-        let next = match opened.scheduler.resume(id).await.map_err(not_done) {
-            Ok(next) => next,
-            Err(error) => {
-                failed |= tell_and_go_on(error)?;
-                continue;
+        match opened.scheduler.resume(id).await {
+            Ok(next) => {
+                let at = opened.scheduler.fetch(next).await?.scheduled_at;
+                let at = opened.dates().show(at);
+                let text = format!("chain {id} goes on with action {next}, {at}");
+                told.done(id, json!({ "next": next }), text)?;
             }
-        };
-        if json {
-            resumed.push(json!({ "id": id, "next": next }));
-        } else {
-            let at = opened.scheduler.fetch(next).await?.scheduled_at;
-            let at = opened.dates().show(at);
-            output::print(&format!("chain {id} goes on with action {next}, {at}"))?;
+            Err(error) => told.failed(id, error)?,
         }
     }
-    if json {
-        output::print(&output::json(&resumed)?)?;
-    }
-    if failed { Err(Told(FAILED).into()) } else { Ok(()) }
-}
-
-/// What is wrong with one chain is no reason to leave the others; what is wrong with the store is.
-fn tell_and_go_on(error: anyhow::Error) -> Result<bool> {
-    if error.downcast_ref::<Error>().is_some_and(|error| matches!(error, Error::Store(_))) {
-        return Err(error);
-    }
-    output::note(format_args!("error: {error}"));
-    Ok(true)
-}
-
-/// That a chain is not in the right state is no fault of the input.
-fn not_done(error: Error) -> anyhow::Error {
-    match error {
-        Error::Invalid(invalid) => NotDone(invalid.to_string()).into(),
-        other => other.into(),
-    }
+    told.finish()
 }

@@ -8,9 +8,10 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::app::{App, Origin};
-use crate::cli::unknown_variables;
 use crate::config::{self, Config};
+use crate::doubts::doubts;
 use crate::failure::BadInput;
+use crate::output::safe::safe;
 use crate::output::time::short;
 use crate::output::{self, Cell, Records};
 use crate::runner::{self, CleanerOptions, RunnerOptions};
@@ -51,8 +52,8 @@ pub fn run(app: &App, options: &Options) -> Result<()> {
         bail!(BadInput(format!("store URL {url:?}: expected sqlite:FILE, such as sqlite:shop.db")));
     }
     config.bind()?;
-    for problem in unknown_variables() {
-        output::note(format_args!("warning: {problem}"));
+    for doubt in doubts(&config) {
+        output::note(format_args!("warning: {}", safe(&doubt)));
     }
     let settings = settings(app, &config, options);
     match options.json {
@@ -84,7 +85,7 @@ fn settings(app: &App, config: &Config, options: &Options) -> Vec<Setting> {
         settings.push((path, value, origin));
     }
     for (pattern, change) in &config.hooks {
-        for (key, value) in config::changed_rows(change) {
+        for (key, value) in config::changed_rows(change, &config.policy) {
             let bare = pattern.as_str();
             let is_bare = bare.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
             let section = if is_bare { format!("hooks.{bare}") } else { format!("hooks.{bare:?}") };

@@ -40,7 +40,7 @@ pub struct Options {
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     batch_size: u32,
     /// How many batches at most; 0 is until all is clean
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = input::number)]
     batches: u32,
     /// How long to rest after each batch; it always rests as long as the batch took
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = input::duration)]

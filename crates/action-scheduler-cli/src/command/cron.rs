@@ -21,15 +21,9 @@ Examples:
   action-scheduler cron explain '0 0 L * *' -n 12 --json
   action-scheduler cron explain 'CRON_TZ=America/New_York 30 2 * * *' --after 2026-03-01";
 
-/// What to do.
-#[derive(Debug, Args)]
-pub struct Options {
-    #[command(subcommand)]
-    command: What,
-}
-
+/// What to do with an expression.
 #[derive(Debug, Subcommand)]
-enum What {
+pub enum What {
     /// Say in words what an expression means, and list its next dates
     Explain(Explain),
 }
@@ -37,7 +31,7 @@ enum What {
 /// What to explain.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-struct Explain {
+pub struct Explain {
     /// The expression, such as '0 3 * * *', @daily or '@every 90s'
     #[arg(value_name = "EXPR", allow_hyphen_values = true)]
     expression: String,
@@ -75,8 +69,8 @@ struct Explained<'a> {
 }
 
 /// Explains an expression.
-pub fn run(app: &App, options: Options) -> Result<()> {
-    let What::Explain(explain) = options.command;
+pub fn run(app: &App, what: What) -> Result<()> {
+    let What::Explain(explain) = what;
     let config = app.config()?;
     let zone = app.zone(&config);
     let now = Timestamp::now();

@@ -8,6 +8,7 @@ mod check_config;
 mod clean;
 mod completions;
 mod cron;
+mod each;
 mod run;
 mod schedule;
 mod serve;
@@ -27,17 +28,21 @@ pub enum Command {
     /// Run what is due, then exit
     Run(run::Options),
     /// Schedule an action
-    Schedule(schedule::Options),
+    #[command(subcommand)]
+    Schedule(schedule::What),
     /// Cancel pending actions of a hook or group
     Cancel(cancel::Options),
     /// Delete finished actions that have been kept long enough
     Clean(clean::Options),
     /// Look at and change single actions
-    Action(action::Options),
+    #[command(subcommand)]
+    Action(action::What),
     /// Look at, pause and resume the chains of recurring actions
-    Chain(chain::Options),
+    #[command(subcommand)]
+    Chain(chain::What),
     /// Understand cron expressions
-    Cron(cron::Options),
+    #[command(subcommand)]
+    Cron(cron::What),
     /// Show counts, runners and what needs attention
     Status(status::Options),
     /// Show the status again and again
@@ -58,12 +63,12 @@ pub async fn run(app: &App, command: Command) -> Result<()> {
     match command {
         Command::Serve(options) => serve::run(app, options).await,
         Command::Run(options) => run::run(app, options).await,
-        Command::Schedule(options) => schedule::run(app, options).await,
+        Command::Schedule(what) => schedule::run(app, what).await,
         Command::Cancel(options) => cancel::run(app, options).await,
         Command::Clean(options) => clean::run(app, options).await,
-        Command::Action(options) => action::run(app, options).await,
-        Command::Chain(options) => chain::run(app, options).await,
-        Command::Cron(options) => cron::run(app, options),
+        Command::Action(what) => action::run(app, what).await,
+        Command::Chain(what) => chain::run(app, what).await,
+        Command::Cron(what) => cron::run(app, what),
         Command::Status(options) => status::run(app, &options).await,
         Command::Watch(options) => watch::run(app, options).await,
         Command::CheckConfig(options) => check_config::run(app, &options),

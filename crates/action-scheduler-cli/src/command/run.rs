@@ -10,7 +10,9 @@ use clap::Args;
 
 use crate::app::App;
 use crate::command::serve::ensure_schedules;
+use crate::doubts::doubts;
 use crate::failure::{FAILED, Told};
+use crate::input;
 use crate::observe::{LogLines, Progress};
 use crate::output;
 use crate::runner::RunnerOptions;
@@ -34,7 +36,7 @@ pub struct Options {
     runner: RunnerOptions,
 
     /// How many batches at most; 0 is until nothing is due
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = input::number)]
     batches: u32,
 
     /// However many claims are open, whatever --concurrent-batches says
@@ -68,6 +70,9 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
         .observer(Arc::new(LogLines::default()))
         .observer(Arc::new(Progress(bar.clone())))
         .build();
+    for doubt in doubts(&config) {
+        tracing::warn!("{doubt}");
+    }
     ensure_schedules(&scheduler, &config).await?;
     with_total(&bar, due(&scheduler, &runner).await?);
     let report = drain(scheduler, runner).await;

@@ -26,15 +26,9 @@ It prints the id. An action that is refused because of --unique is no error: not
 on stdout then.";
 
 /// What to schedule.
-#[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
-pub struct Options {
-    #[command(subcommand)]
-    command: What,
-}
-
 #[derive(Debug, Subcommand)]
-enum What {
+#[command(after_help = EXAMPLES)]
+pub enum What {
     /// Once, at a date
     #[command(visible_alias = "single")]
     Once {
@@ -53,7 +47,7 @@ enum What {
     #[command(visible_alias = "recurring")]
     Every {
         /// The time between two runs: 90s, '15 minutes', 1h30m
-        #[arg(value_parser = input::duration)]
+        #[arg(allow_hyphen_values = true, value_parser = input::duration)]
         interval: Duration,
         #[command(flatten)]
         action: ActionOptions,
@@ -89,19 +83,13 @@ enum What {
     },
 }
 
+/// What to store.
 #[derive(Debug, Args)]
-struct ActionOptions {
+pub struct ActionOptions {
     /// What is to happen
     hook: Hook,
-    /// What its handlers are called with: JSON, @FILE, or - for stdin
-    #[arg(long, value_name = "JSON", default_value = "[]", allow_hyphen_values = true)]
-    args: String,
-    /// The group it belongs to
-    #[arg(long, default_value = "", hide_default_value = true)]
-    group: Group,
-    /// How urgent it is: 0 first, 255 last
-    #[arg(long, default_value_t)]
-    priority: Priority,
+    #[command(flatten)]
+    attributes: Attributes,
     /// Refuse it while one like it is pending or in-progress: same hook, group and args, or =hook
     /// for same hook and group, or =key=TEXT for the same key
     #[arg(long, value_name = "RULE", num_args = 0..=1, require_equals = true,
@@ -112,14 +100,38 @@ struct ActionOptions {
     json: bool,
 }
 
+/// What an action has beside its hook and its schedule.
+#[derive(Debug, Args)]
+pub struct Attributes {
+    /// What its handlers are called with: JSON, @FILE, or - for stdin
+    #[arg(long, value_name = "JSON", default_value = "[]", allow_hyphen_values = true)]
+    args: String,
+    /// The group it belongs to
+    #[arg(long, default_value = "", hide_default_value = true)]
+    group: Group,
+    /// How urgent it is: 0 first, 255 last
+    #[arg(long, default_value_t)]
+    priority: Priority,
+}
+
+impl Attributes {
+    /// The action that has them.
+    pub fn action(self, hook: Hook, schedule: Schedule) -> Result<NewAction> {
+        Ok(NewAction::new(hook, schedule)
+            .args(input::args(&self.args)?)
+            .group(self.group)
+            .priority(self.priority))
+    }
+}
+
 /// Stores the action.
-pub async fn run(app: &App, options: Options) -> Result<()> {
+pub async fn run(app: &App, what: What) -> Result<()> {
     // Everything is read before the store is opened, so that bad input leaves nothing behind.
     let config = app.config()?;
     let zone = app.zone(&config);
     let now = jiff::Timestamp::now();
     let date = |text: &str| action_scheduler::time::parse_date(text, now, &zone);
-    let (schedule, options) = match options.command {
+    let (schedule, options) = match what {
         What::Once { when, action } => (Schedule::Single(date(&when)?), action),
         What::Async { action } => (Schedule::Async, action),
         What::Every { interval, action, first, fixed_rate, missed } => {
@@ -142,12 +154,8 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
             (Schedule::Recurring(recurring), action)
         }
     };
-    let json = options.json;
-    let action = NewAction::new(options.hook, schedule)
-        .args(input::args(&options.args)?)
-        .group(options.group)
-        .priority(options.priority)
-        .unique(options.unique.unwrap_or_default());
+    let ActionOptions { hook, attributes, unique, json } = options;
+    let action = attributes.action(hook, schedule)?.unique(unique.unwrap_or_default());
     let opened = app.open_with(config).await?;
     store(&opened.scheduler, action, json).await
 }

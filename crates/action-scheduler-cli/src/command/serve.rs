@@ -12,6 +12,7 @@ use clap::Args;
 use crate::app::App;
 use crate::config::Config;
 use crate::demo::Demo;
+use crate::doubts::doubts;
 use crate::observe::LogLines;
 use crate::output::note;
 use crate::output::safe::safe;
@@ -63,8 +64,8 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
         .observer(Arc::new(LogLines::default()))
         .build();
     banner(app, &config, &url, &settings);
-    for problem in crate::cli::unknown_variables() {
-        tracing::warn!("{problem}");
+    for doubt in doubts(&config) {
+        tracing::warn!("{doubt}");
     }
     ensure_schedules(&scheduler, &config).await?;
     if let Some(demo) = &demo {
@@ -137,7 +138,7 @@ fn banner(app: &App, config: &Config, url: &str, settings: &RunnerConfig) {
         lines.push(format!("  schedule   {name}: {hook}, {}", declared.action.schedule));
     }
     for (pattern, change) in &config.hooks {
-        let policy = crate::config::changed_rows(change);
+        let policy = crate::config::changed_rows(change, &config.policy);
         let policy: Vec<String> =
             policy.into_iter().map(|(key, value)| format!("{key} {value}")).collect();
         lines.push(format!("  policy     {}: {}", safe(pattern.as_str()), policy.join(", ")));

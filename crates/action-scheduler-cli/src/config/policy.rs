@@ -10,19 +10,9 @@ use crate::output::time::short;
 
 /// The policy of all hooks: the defaults with the changes of `[policy]`.
 pub fn read_base(section: Section<'_, '_>) -> Policy {
-    let defaults = Policy::default();
-    let change = read(section, &defaults);
-    let timeout = change.timeout.unwrap_or(defaults.timeout);
-    Policy {
-        timeout,
-        kill_after: change.kill_after.unwrap_or(defaults.kill_after).max(timeout),
-        max_attempts: change.max_attempts.unwrap_or(defaults.max_attempts),
-        backoff: change.backoff.unwrap_or(defaults.backoff),
-        on_crash: change.on_crash.unwrap_or(defaults.on_crash),
-        failure_threshold: change.failure_threshold.unwrap_or(defaults.failure_threshold),
-        retention: change.retention.unwrap_or(defaults.retention),
-        log: change.log.unwrap_or(defaults.log),
-    }
+    let mut policy = Policy::default();
+    read(section, &policy).apply(&mut policy);
+    policy
 }
 
 /// The changes that a section makes to `base`. Of `backoff` and `retention`, what is not said is as in `base`.
@@ -33,13 +23,14 @@ pub fn read(mut section: Section<'_, '_>, base: &Policy) -> PolicyChange {
         timeout,
         kill_after: kill_after.and_then(|item| {
             let kill_after = positive(&item)?;
-            match timeout.filter(|timeout| kill_after < *timeout) {
-                Some(timeout) => item.refuse(format_args!(
+            let timeout = timeout.unwrap_or(base.timeout);
+            match kill_after < timeout {
+                true => item.refuse(format_args!(
                     "{} is shorter than `timeout`, which is {}",
                     short(kill_after),
                     short(timeout)
                 )),
-                None => Some(kill_after),
+                false => Some(kill_after),
             }
         }),
         max_attempts: section.item("max_attempts").and_then(|item| item.number(1..=u32::MAX)),
@@ -120,19 +111,10 @@ pub fn rows(policy: &Policy) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// What a change says, as keys and values of a config file.
-pub fn changed_rows(change: &PolicyChange) -> Vec<(&'static str, String)> {
-    let defaults = Policy::default();
-    let policy = Policy {
-        timeout: change.timeout.unwrap_or(defaults.timeout),
-        kill_after: change.kill_after.unwrap_or(defaults.kill_after),
-        max_attempts: change.max_attempts.unwrap_or(defaults.max_attempts),
-        backoff: change.backoff.unwrap_or(defaults.backoff),
-        on_crash: change.on_crash.unwrap_or(defaults.on_crash),
-        failure_threshold: change.failure_threshold.unwrap_or(defaults.failure_threshold),
-        retention: change.retention.unwrap_or(defaults.retention),
-        log: change.log.unwrap_or(defaults.log),
-    };
+/// What a change to `base` says, as keys and values of a config file.
+pub fn changed_rows(change: &PolicyChange, base: &Policy) -> Vec<(&'static str, String)> {
+    let mut policy = base.clone();
+    change.apply(&mut policy);
     let is_said = |key: &str| match key.split('.').next() {
         Some("timeout") => change.timeout.is_some(),
         Some("kill_after") => change.kill_after.is_some(),

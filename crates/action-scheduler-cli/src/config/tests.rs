@@ -145,6 +145,7 @@ fn what_is_wrong_is_quoted_and_what_is_expected_said() {
         ("[runner]\nhooks = [\" a\"]", &["`runner.hooks`", "white space"]),
         ("[policy]\ntimeout = \"5 months\"", &["`policy.timeout`", "5 months", "days"]),
         ("[policy]\ntimeout = 60\nkill_after = 30", &["line 3", "shorter than `timeout`", "1m"]),
+        ("[hooks.a]\nkill_after = 30", &["line 2", "shorter than `timeout`", "5m"]),
         ("[policy]\nretention = { complete = \"never\" }", &["retention.complete", "never"]),
         ("[policy]\nbackoff = { first = 9, max = 3 }", &["policy.backoff", "shorter than first"]),
         ("[cleaner]\ninterval = 0", &["line 2", "`cleaner.interval`", "1 second", "never"]),

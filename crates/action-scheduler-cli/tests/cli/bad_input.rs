@@ -33,6 +33,7 @@ fn bad_input_is_refused_with_a_message_and_nothing_is_stored() {
         at(&["schedule", "async", "h", "--group", "a\u{1}b"], &["group", "control character"]),
         at(&["schedule", "every", "1 month", "h"], &["1 month", "days"]),
         at(&["schedule", "every", "0", "h"], &["interval", "1 second"]),
+        at(&["schedule", "every", "-5", "h"], &["-5", "length of time"]),
         at(&["schedule", "every", "5m", "h", "--missed", "skip"], &["--fixed-rate"]),
         at(
             &["schedule", "every", "5m", "h", "--fixed-rate", "--missed", "often"],
@@ -55,6 +56,8 @@ fn bad_input_is_refused_with_a_message_and_nothing_is_stored() {
         at(&["action", "generate", "h", "someday"], &["someday"]),
         at(&["action", "generate", "h", "now", "--count", "0"], &["0"]),
         at(&["action", "generate", "h", "now", "--interval", "100000d"], &["beyond the last date"]),
+        at(&["action", "list", "--limit", "ten"], &["ten", "whole number"]),
+        at(&["cancel"], &["<HOOK|--group <GROUP>>"]),
         at(&["action", "get", "-1"], &["-1"]),
         at(&["action", "get", "one"], &["one", "positive whole number"]),
         at(&["action", "list", "--status", "done"], &["done", "in-progress"]),

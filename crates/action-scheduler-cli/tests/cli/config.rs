@@ -25,6 +25,22 @@ cron = "0 3 * * *"
 "#;
 
 #[test]
+fn a_schedule_whose_hook_nothing_is_bound_to_is_pointed_out() {
+    let sandbox = Sandbox::with_config(CONFIG);
+    let warning = "schedule \"nightly\": no handler is bound to its hook \"backup\"";
+    for args in [&["check-config"][..], &["run"]] {
+        let outcome = sandbox.run(args);
+        assert_eq!(outcome.code, 0, "{outcome:#?}");
+        assert!(outcome.stderr.contains(warning), "{args:?}: {outcome:#?}");
+    }
+    sandbox.write(
+        "action-scheduler.toml",
+        &CONFIG.replace("\"payment_*\"\ncommand", "\"*\"\ncommand"),
+    );
+    assert_eq!(sandbox.run(&["check-config"]).stderr, "");
+}
+
+#[test]
 fn each_value_is_shown_with_where_it_came_from() {
     let sandbox = Sandbox::with_config(CONFIG);
     let mut command = sandbox.command(&["check-config", "--batch-size", "50"]);

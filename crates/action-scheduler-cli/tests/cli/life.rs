@@ -168,6 +168,28 @@ fn a_chain_is_paused_after_failures_and_resumed() {
 }
 
 #[test]
+fn changes_to_chains_are_told_in_json_one_by_one() {
+    let sandbox = Sandbox::with_config(CONFIG);
+    sandbox.ok(&["schedule", "every", "1h", "works"]);
+    let ok = |row: &serde_json::Value| (row["id"].as_u64(), row["ok"].as_bool());
+    for (args, more) in [
+        (&["chain", "pause", "1", "99", "--json"][..], serde_json::Value::Null),
+        (&["chain", "resume", "1", "99", "--json"], 2.into()),
+        (&["chain", "end", "1", "99", "--json"], serde_json::Value::Null),
+    ] {
+        let outcome = sandbox.run(args);
+        assert_eq!((outcome.code, outcome.stderr.as_str()), (1, ""), "{args:?}: {outcome:#?}");
+        let rows: Vec<serde_json::Value> = serde_json::from_str(&outcome.stdout).unwrap();
+        assert_eq!(
+            rows.iter().map(ok).collect::<Vec<_>>(),
+            [(Some(1), Some(true)), (Some(99), Some(false))]
+        );
+        assert_eq!(rows[0]["next"], more, "{args:?}");
+        assert_eq!(rows[1]["error"], "there is no chain 99");
+    }
+}
+
+#[test]
 fn watch_prints_a_line_for_each_look_where_there_is_no_terminal() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["schedule", "async", "h"]);

@@ -106,6 +106,26 @@ fn the_second_signal_stops_at_once() {
 }
 
 #[test]
+fn what_a_killed_process_left_is_recovered_by_the_next_run_and_told_once() {
+    let sandbox = Sandbox::with_config(
+        "[[handler]]\nhook = \"held\"\n\
+         command = [\"/bin/sh\", \"-c\", \"while [ -e held ]; do sleep 0.1; done\"]",
+    );
+    // It goes when the folder goes, and the command with it.
+    sandbox.write("held", "");
+    sandbox.ok(&["schedule", "async", "held"]);
+    let mut serving = Serving::start(sandbox.command(&["serve"]));
+    serving.wait_for("started action=1 hook=held");
+    serving.signal("-KILL");
+    serving.exit_code();
+    let run = sandbox.run(&["run"]);
+    assert_eq!(run.code, 0, "{run:#?}");
+    let told: Vec<&str> = run.stderr.lines().filter(|line| line.contains("action=1")).collect();
+    assert!(matches!(told[..], [line] if line.contains("runner 1 died")), "{told:#?}");
+    assert_eq!(sandbox.ok(&["action", "get", "1", "--field", "status"]), "failed\n");
+}
+
+#[test]
 fn what_is_scheduled_by_another_process_is_run() {
     let sandbox = Sandbox::with_config(CONFIG);
     let serving = Serving::start(sandbox.command(&["serve"]));

@@ -113,6 +113,7 @@ impl Liveness {
             .finish
         });
         let recorded = store.finish(finishes.collect(), self.scheduler.context()).await?;
+        self.scheduler.tell_of_ends();
         for (stranded, recorded) in recovery.stranded.iter().zip(recorded) {
             if recorded == Recorded::Superseded {
                 continue;

@@ -45,9 +45,7 @@ impl Case<'_> {
             _ if self.timed_out && self.action.chain.is_some() => None,
             RetryAdvice::Never => None,
             RetryAdvice::After(wait) => Some(wait),
-            RetryAdvice::Policy => {
-                Some(self.plan.policy.backoff.after(self.attempt, rand::random()))
-            }
+            RetryAdvice::Policy => Some(self.backoff()),
         };
         match wait {
             Some(wait) => self.retry(wait, failure.reason),
@@ -61,13 +59,20 @@ impl Case<'_> {
     }
 
     fn retry(self, wait: Duration, reason: String) -> Verdict {
-        let at = self.now.checked_add(wait).unwrap_or(self.now);
-        let next = self.attempt.next();
-        let most = self.plan.policy.max_attempts;
-        let message =
-            format!("{reason} (attempt {next} of {most} follows in {:.0} s)", wait.as_secs_f64());
+        let (at, message) = self.next_attempt(&reason, wait, self.plan.policy.max_attempts);
         let entry = NewLogEntry::new(Step::Retry, message);
         self.verdict(Outcome::Retry { at }, LogLevel::Failures, entry, Some(reason))
+    }
+
+    fn backoff(&self) -> Duration {
+        self.plan.policy.backoff.after(self.attempt, rand::random())
+    }
+
+    /// When the next attempt of so many follows, and what is logged of that.
+    fn next_attempt(&self, reason: &str, wait: Duration, most: u32) -> (Timestamp, String) {
+        let at = self.now.checked_add(wait).unwrap_or(self.now);
+        let (next, seconds) = (self.attempt.next(), wait.as_secs_f64());
+        (at, format!("{reason} (attempt {next} of {most} follows in {seconds:.0} s)"))
     }
 
     /// It ran longer than its timeout. Another attempt, if any, waits until this one has ended.
@@ -89,14 +94,16 @@ impl Case<'_> {
     /// Its runner died, or was stopped before the handlers came to their end.
     pub(super) fn crashed(self, reason: String) -> Verdict {
         let policy = &self.plan.policy;
-        let again = policy.on_crash == OnCrash::Retry
-            // Where a crash is to be survived, the first attempt alone would not do.
-            && self.attempt.0 < policy.max_attempts.max(CRASH_ATTEMPTS);
-        let outcome = match again {
-            true => Outcome::CrashedRetry { at: self.now },
-            false => Outcome::Crashed,
+        // Where a crash is to be survived, the first attempt alone would not do.
+        let most = policy.max_attempts.max(CRASH_ATTEMPTS);
+        let (outcome, message) = match policy.on_crash {
+            OnCrash::Retry if self.attempt.0 < most => {
+                let (at, message) = self.next_attempt(&reason, self.backoff(), most);
+                (Outcome::CrashedRetry { at }, message)
+            }
+            OnCrash::Retry | OnCrash::Fail => (Outcome::Crashed, reason.clone()),
         };
-        let entry = NewLogEntry::new(Step::Crashed, reason.clone());
+        let entry = NewLogEntry::new(Step::Crashed, message);
         self.verdict(outcome, LogLevel::Failures, entry, Some(reason))
     }
 

@@ -2,6 +2,7 @@
 
 mod ensure;
 mod scheduling;
+mod waiting;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -9,6 +10,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::watch;
 
 pub use ensure::Ensured;
 pub use scheduling::Scheduling;
@@ -57,6 +59,8 @@ struct Inner {
     observers: Observers,
     context: Context,
     zone: TimeZone,
+    /// Changes when actions come to their end by this scheduler.
+    ends: watch::Sender<u64>,
 }
 
 /// Sets up a [`Scheduler`].
@@ -114,6 +118,7 @@ impl Scheduler {
             observers: Observers::default(),
             context: Context::default(),
             zone: TimeZone::UTC,
+            ends: watch::Sender::new(0),
         })
     }
 
@@ -351,6 +356,7 @@ impl Scheduler {
             self.0.store.cancel(Target::Matching(Box::new(query)), None, &self.0.context).await?;
         let ids = done(&changes);
         if !ids.is_empty() {
+            self.tell_of_ends();
             self.observers().tell(&Event::Canceled { actions: ids.clone() });
         }
         Ok(ids)
@@ -361,6 +367,7 @@ impl Scheduler {
     pub async fn cancel(&self, id: ActionId) -> Result<()> {
         let changes = self.0.store.cancel(Target::Ids(vec![id]), None, &self.0.context).await?;
         check(&changes, "canceled", "a pending or in-progress action")?;
+        self.tell_of_ends();
         self.observers().tell(&Event::Canceled { actions: vec![id] });
         Ok(())
     }
@@ -369,6 +376,7 @@ impl Scheduler {
     pub async fn delete(&self, id: ActionId) -> Result<()> {
         let changes = self.0.store.delete(Target::Ids(vec![id])).await?;
         check(&changes, "deleted", "an action that is not in-progress")?;
+        self.tell_of_ends();
         self.observers().tell(&Event::Deleted { actions: vec![id] });
         Ok(())
     }

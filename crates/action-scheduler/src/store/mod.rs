@@ -14,6 +14,8 @@ mod insert;
 pub mod mysql;
 mod native;
 pub(crate) mod outside;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod runners;
 pub mod sqlite;
 mod stats;
@@ -31,7 +33,7 @@ pub use self::finish::*;
 pub use self::insert::*;
 pub use self::runners::*;
 pub use self::stats::*;
-pub use self::url::{StoreUrl, open};
+pub use self::url::{Migration, StoreUrl, open};
 use crate::action::{Action, ActionId, ChainId, ClaimId, Hook, RunnerId};
 use crate::error::Result;
 use crate::log::{Context, LogEntry, NewLogEntry};

@@ -2,6 +2,8 @@
 
 use std::any::Any;
 
+#[cfg(feature = "postgres")]
+use super::postgres;
 use super::{StoreUrl, sqlite};
 use crate::error::Result;
 
@@ -12,14 +14,16 @@ pub(crate) struct HeldTransaction {
 
 /// Begins one.
 pub(crate) async fn hold_transaction(url: &StoreUrl) -> Result<HeldTransaction> {
-    let connection = match url {
+    let connection: Box<dyn Any + Send> = match url {
         StoreUrl::Sqlite { file } => Box::new(sqlite::outside::hold_transaction(file).await?),
+        #[cfg(feature = "postgres")]
+        StoreUrl::Postgres(url) => Box::new(postgres::outside::hold_transaction(url).await?),
     };
     Ok(HeldTransaction { _connection: connection })
 }
 
 /// What a server counts of the work on its tables.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Counters {
     /// Rows changed or deleted so far: each leaves a dead one.
     pub(crate) rows_died: u64,
@@ -45,5 +49,7 @@ pub(crate) async fn counters(url: &StoreUrl) -> Result<Option<Counters>> {
     match url {
         // A library in the process of each, which counts nothing.
         StoreUrl::Sqlite { .. } => Ok(None),
+        #[cfg(feature = "postgres")]
+        StoreUrl::Postgres(url) => postgres::outside::counters(url).await.map(Some),
     }
 }

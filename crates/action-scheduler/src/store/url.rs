@@ -5,6 +5,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::Store;
+#[cfg(feature = "postgres")]
+use super::postgres::{PostgresStore, PostgresUrl};
 use super::sqlite::SqliteStore;
 use crate::error::{Error, Result, StoreError, StoreErrorKind};
 use crate::time::Clock;
@@ -14,6 +16,7 @@ use crate::time::Clock;
 /// | URL | store |
 /// |---|---|
 /// | `sqlite:FILE` | one SQLite file |
+/// | `postgres://USER:PASSWORD@HOST/DATABASE?schema=NAME` | a schema of a PostgreSQL database |
 ///
 /// Shown without its password.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +26,20 @@ pub enum StoreUrl {
         /// Its path.
         file: String,
     },
+    /// A schema of a PostgreSQL database.
+    #[cfg(feature = "postgres")]
+    Postgres(Box<PostgresUrl>),
+}
+
+/// A step that brings the tables of a store to a newer layout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migration {
+    /// The version of the layout that it leads to.
+    pub version: u32,
+    /// What it brings.
+    pub what: String,
+    /// What it runs.
+    pub sql: String,
 }
 
 impl FromStr for StoreUrl {
@@ -31,10 +48,14 @@ impl FromStr for StoreUrl {
     fn from_str(url: &str) -> Result<Self> {
         match url.split_once(':') {
             Some(("sqlite", file)) => Ok(Self::Sqlite { file: file.to_owned() }),
+            #[cfg(feature = "postgres")]
+            Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {
+                Ok(Self::Postgres(Box::new(PostgresUrl::parse(url)?)))
+            }
             _ => Err(StoreError::new(
                 StoreErrorKind::Url,
                 format!(
-                    "store URL {:?}: expected sqlite:FILE, such as sqlite:shop.db",
+                    "store URL {:?}: expected sqlite:FILE, such as sqlite:shop.db, or postgres://USER@HOST/DATABASE",
                     redact(url)
                 ),
             )
@@ -47,6 +68,8 @@ impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite { file } => write!(f, "sqlite:{file}"),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(url) => url.fmt(f),
         }
     }
 }
@@ -56,6 +79,19 @@ impl StoreUrl {
     pub async fn open(&self) -> Result<Arc<dyn Store>> {
         match self {
             Self::Sqlite { file } => Ok(Arc::new(SqliteStore::open(file, Clock::system()).await?)),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(url) => {
+                Ok(Arc::new(PostgresStore::open_at(url, Clock::remote()).await?))
+            }
+        }
+    }
+
+    /// What [`StoreUrl::open`] would change to bring the tables to the newest layout, in order; nothing is changed.
+    pub async fn pending_migrations(&self) -> Result<Vec<Migration>> {
+        match self {
+            Self::Sqlite { file } => super::sqlite::pending_migrations(file).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(url) => PostgresStore::pending_migrations(url).await,
         }
     }
 }
@@ -66,12 +102,34 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>> {
 }
 
 /// A URL without its password, for messages.
-fn redact(url: &str) -> String {
-    match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?))) {
-        Some((scheme, (user, host))) => {
-            let user = user.split(':').next().unwrap_or_default();
-            format!("{scheme}://{user}:…@{host}")
+pub(super) fn redact(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (place, options) = match rest.split_once('?') {
+        Some((place, options)) => (place, Some(options)),
+        None => (rest, None),
+    };
+    let mut shown = match place.rsplit_once('@') {
+        Some((user, host)) => match user.split_once(':') {
+            Some((user, _)) => format!("{scheme}://{user}:…@{host}"),
+            None => url_of(scheme, place),
+        },
+        None => url_of(scheme, place),
+    };
+    for (place, option) in options.unwrap_or_default().split('&').enumerate() {
+        if options.is_some() {
+            shown.push(if place == 0 { '?' } else { '&' });
         }
-        None => url.to_owned(),
+        match option.split_once('=') {
+            Some((name, _)) if name.contains("password") => {
+                shown.push_str(name);
+                shown.push_str("=…");
+            }
+            _ => shown.push_str(option),
+        }
     }
+    shown
+}
+
+fn url_of(scheme: &str, rest: &str) -> String {
+    format!("{scheme}://{rest}")
 }

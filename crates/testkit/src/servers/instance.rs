@@ -33,6 +33,11 @@ impl Instance {
         self.port
     }
 
+    /// Whether this started it, and neither stopped nor killed it.
+    pub(super) fn is_running(&self) -> bool {
+        self.child.is_some()
+    }
+
     /// Starts the program, and waits until it answers.
     pub(super) async fn start(&mut self, args: &[String], answers: impl AsyncFn() -> bool) {
         self.spawn(args);

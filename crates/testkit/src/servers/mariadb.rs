@@ -36,7 +36,7 @@ impl MariaDb {
     /// A server of one's own with other settings than the usual, as `my.cnf` has them.
     pub async fn start_with(settings: &[(&str, &str)]) -> Self {
         let mut server = Self::new(Folder::new(Self::NAME), free_port());
-        server.settings.extend(settings.iter().map(|(name, value)| format!("--{name}={value}")));
+        server.add_settings(settings.iter().map(|(name, value)| format!("--{name}={value}")));
         server.set_up().await;
         server
     }
@@ -82,9 +82,49 @@ impl MariaDb {
         self.run().await;
     }
 
-    async fn run(&mut self) {
+    /// More settings, as arguments of the server.
+    pub(super) fn add_settings(&mut self, settings: impl IntoIterator<Item = String>) {
+        self.settings.extend(settings);
+    }
+
+    /// Makes the data of a new server.
+    pub(super) async fn install(&self) {
+        let folder = self.instance.folder();
+        let data = format!("--datadir={}", folder.data().display());
+        let args = ["--no-defaults", &data, "--auth-root-authentication-method=normal"];
+        programs::run("mariadb-install-db", folder.path(), &args).await;
+    }
+
+    /// Makes a place for data that come from elsewhere.
+    pub(super) async fn make_data_folder(&self) {
+        programs::run("mkdir", self.instance.folder().path(), &["data"]).await;
+    }
+
+    /// Starts it, with more arguments for this time.
+    pub(super) async fn run_with(&mut self, args: &[String]) {
         let url = self.url();
-        self.instance.start(&self.settings, async || try_connect(&url).await.is_ok()).await;
+        let args = [self.settings.as_slice(), args].concat();
+        self.instance.start(&args, async || try_connect(&url).await.is_ok()).await;
+    }
+
+    /// The last transaction of the cluster that the data of a killed server hold.
+    pub(super) async fn recovered_position(&self, cluster_address: &str) -> String {
+        let args = ["--wsrep-recover".to_owned(), cluster_address.to_owned()];
+        let args = [self.settings.as_slice(), &args].concat();
+        let output = programs::run("mariadbd", self.instance.folder().path(), &args).await;
+        let log = String::from_utf8_lossy(&output.stderr);
+        let position = log.lines().find_map(|line| line.split_once("Recovered position:"));
+        let position = position.unwrap_or_else(|| panic!("no position of the cluster in:\n{log}"));
+        position.1.trim().to_owned()
+    }
+
+    /// Whether it was started, and neither stopped nor killed.
+    pub(super) fn is_running(&self) -> bool {
+        self.instance.is_running()
+    }
+
+    async fn run(&mut self) {
+        self.run_with(&[]).await;
     }
 }
 
@@ -108,10 +148,7 @@ impl Server for MariaDb {
     }
 
     async fn set_up(&mut self) {
-        let folder = self.instance.folder();
-        let data = format!("--datadir={}", folder.data().display());
-        let args = ["--no-defaults", &data, "--auth-root-authentication-method=normal"];
-        programs::run("mariadb-install-db", folder.path(), &args).await;
+        self.install().await;
         self.run().await;
     }
 }

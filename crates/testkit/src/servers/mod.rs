@@ -36,6 +36,7 @@
 
 mod database;
 mod folder;
+mod galera;
 mod instance;
 pub mod mariadb;
 mod pgbouncer;
@@ -46,6 +47,7 @@ mod proxy;
 mod shared;
 
 pub use database::Database;
+pub use galera::Galera;
 pub use mariadb::MariaDb;
 pub use pgbouncer::PgBouncer;
 pub use postgres::Postgres;

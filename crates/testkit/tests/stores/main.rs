@@ -4,5 +4,6 @@
 
 mod away;
 mod memory;
+mod postgres;
 mod runner;
 mod sqlite;

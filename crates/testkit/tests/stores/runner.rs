@@ -15,7 +15,8 @@ use action_scheduler::store::sqlite::SqliteStore;
 use action_scheduler::store::{ChainQuery, ChainState};
 use action_scheduler::time::Clock;
 use action_scheduler::{
-    ActionId, Event, Priority, Query, Runner, RunnerConfig, Scheduler, Shutdown, Status, Step,
+    ActionId, Error, Event, Priority, Query, Runner, RunnerConfig, Scheduler, Shutdown, Status,
+    Step,
 };
 use jiff::SignedDuration;
 use tokio::sync::Notify;
@@ -26,7 +27,7 @@ type Calls = Arc<Mutex<Vec<String>>>;
 struct Shop {
     scheduler: Scheduler,
     calls: Calls,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 async fn open(policy: Policy) -> Shop {
@@ -38,7 +39,7 @@ async fn open_with(policies: Policies) -> Shop {
     let file = folder.path().join("shop.db");
     let store = SqliteStore::open(file.to_str().unwrap(), Clock::system()).await.unwrap();
     let scheduler = Scheduler::builder(Arc::new(store)).policies(policies).build();
-    Shop { scheduler, calls: Calls::default(), _folder: folder }
+    Shop { scheduler, calls: Calls::default(), folder }
 }
 
 impl Shop {
@@ -61,6 +62,10 @@ impl Shop {
 
     fn calls(&self) -> Vec<String> {
         self.calls.lock().unwrap().clone()
+    }
+
+    fn url(&self) -> String {
+        format!("sqlite:{}", self.folder.path().join("shop.db").display())
     }
 
     async fn put(&self, hook: &str) -> ActionId {
@@ -315,7 +320,10 @@ async fn a_runner_that_is_stopped_lets_handlers_finish_and_gives_back_the_rest()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_stop_ends_handlers_at_once_and_records_them_as_crashed() {
     let mut policies = Policies::default();
-    let retry = PolicyChange { on_crash: Some(OnCrash::Retry), ..PolicyChange::default() };
+    let hour = Duration::from_secs(3600);
+    let backoff = Some(Backoff { first: hour, max: hour });
+    let on_crash = Some(OnCrash::Retry);
+    let retry = PolicyChange { on_crash, backoff, ..PolicyChange::default() };
     policies.set("again".parse::<HookPattern>().unwrap(), retry);
     let shop = open_with(policies).await;
     let (once, again) = (Held::new(), Held::new());
@@ -333,8 +341,15 @@ async fn a_second_stop_ends_handlers_at_once_and_records_them_as_crashed() {
     running.await.unwrap().unwrap();
     assert!(once.dropped.load(Ordering::SeqCst) && again.dropped.load(Ordering::SeqCst));
     assert_eq!(shop.status(ids[0]).await, Status::Failed);
-    assert_eq!(shop.status(ids[1]).await, Status::Pending);
     assert_eq!(*shop.steps(ids[0]).await.last().unwrap(), Step::Crashed);
+    let again = shop.scheduler.fetch(ids[1]).await.unwrap();
+    assert_eq!(again.status, Status::Pending);
+    let half = SignedDuration::from_mins(30);
+    assert!(
+        again.scheduled_at > shop.scheduler.now() + half,
+        "the backoff holds after a crash too"
+    );
+    assert!(shop.log(ids[1]).await.pop().unwrap().contains("(attempt 2 of 20 follows in "));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -534,4 +549,47 @@ async fn notes_of_a_running_handler_are_stored_before_it_ends() {
     running.await.unwrap();
     let expected = [Step::Created, Step::Started, Step::Note, Step::Note, Step::Complete];
     assert_eq!(shop.steps(id).await, expected);
+}
+
+/// Waits for the end of an action many times over, so that looking for it now and then would take too long.
+async fn wait_for_ends(waits: &Scheduler, enqueues: &Scheduler) {
+    let ends = async {
+        for expected in [Status::Complete, Status::Failed].repeat(10) {
+            let hook = if expected == Status::Complete { "good" } else { "bad" };
+            let id = enqueues.enqueue_async(hook, [0; 0]).await.unwrap().unwrap();
+            assert_eq!(waits.wait(id).await.unwrap().status, expected);
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(40), ends).await.expect("the ends to be heard of");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_an_action_hears_of_its_end_at_once() {
+    let shop = open(quick_retries(3)).await;
+    shop.on("good", |attempt| if attempt == 3 { Ok(()) } else { Err(Failure::new("not yet")) });
+    shop.on("bad", |_| Err(Failure::permanent("never")));
+    let shutdown = Shutdown::new();
+    let runner = Runner::new(shop.scheduler.clone(), RunnerConfig::default());
+    let running = tokio::spawn(runner.run(shutdown.clone()));
+    wait_for_ends(&shop.scheduler, &shop.scheduler).await;
+    // As another process would.
+    let other = Scheduler::open(&shop.url()).await.unwrap();
+    wait_for_ends(&other, &other).await;
+    shutdown.stop();
+    running.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_an_action_hears_that_it_was_canceled_or_deleted() {
+    let shop = open(Policy::default()).await;
+    let (canceled, deleted) = (shop.put("a").await, shop.put("a").await);
+    let waiting = [canceled, deleted].map(|id| {
+        let scheduler = shop.scheduler.clone();
+        tokio::spawn(async move { scheduler.wait(id).await })
+    });
+    shop.scheduler.cancel(canceled).await.unwrap();
+    shop.scheduler.delete(deleted).await.unwrap();
+    let [canceled, deleted] = waiting;
+    assert_eq!(canceled.await.unwrap().unwrap().status, Status::Canceled);
+    assert!(matches!(deleted.await.unwrap(), Err(Error::NoSuchAction(_))));
 }

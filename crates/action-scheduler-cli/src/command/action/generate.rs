@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use action_scheduler::{Group, Hook, NewAction, Priority, Schedule};
+use action_scheduler::{Hook, NewAction, Schedule};
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
 use crate::app::App;
+use crate::command::schedule::Attributes;
 use crate::failure::BadInput;
 use crate::input;
 use crate::output::{self, count};
@@ -37,15 +38,8 @@ pub struct Options {
     /// The time from one to the next
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = input::duration)]
     interval: Duration,
-    /// What handlers are called with: JSON, @FILE, or - for stdin
-    #[arg(long, value_name = "JSON", default_value = "[]", allow_hyphen_values = true)]
-    args: String,
-    /// The group they belong to
-    #[arg(long, default_value = "", hide_default_value = true)]
-    group: Group,
-    /// How urgent they are: 0 first, 255 last
-    #[arg(long, default_value_t)]
-    priority: Priority,
+    #[command(flatten)]
+    attributes: Attributes,
     /// Print {"stored":…,"first_id":…,"last_id":…}
     #[arg(long)]
     json: bool,
@@ -70,7 +64,7 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
             ))
         })?;
     }
-    let args = input::args(&options.args)?;
+    let template = options.attributes.action(options.hook, Schedule::Async)?;
     let scheduler = app.open_with(config).await?.scheduler;
 
     let action = |place: u32| -> Result<NewAction> {
@@ -78,10 +72,7 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
             None => Schedule::Async,
             Some(first) => Schedule::Single(first.checked_add(options.interval * place)?),
         };
-        Ok(NewAction::new(options.hook.clone(), schedule)
-            .args(args.clone())
-            .group(options.group.clone())
-            .priority(options.priority))
+        Ok(NewAction { schedule, ..template.clone() })
     };
     let bar = progress(Some(u64::from(options.count)));
     let (mut stored, mut first_id, mut last_id) = (0_u64, None, None);

@@ -80,10 +80,10 @@ pub struct Options {
     #[arg(long, default_value = "asc")]
     order: Order,
     /// How many at most; 0 is all
-    #[arg(long, visible_alias = "limit", value_name = "N", default_value_t = 20)]
+    #[arg(long, visible_alias = "limit", value_name = "N", default_value_t = 20, value_parser = input::number)]
     per_page: u32,
     /// How many are passed over first; for pages, --after stays fast where this does not
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = input::number)]
     offset: u32,
     /// The next page: only what comes after this place
     #[arg(long, value_name = "CURSOR", value_parser = cursor::parse, conflicts_with = "offset")]

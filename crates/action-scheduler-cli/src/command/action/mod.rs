@@ -9,7 +9,7 @@ mod next;
 mod run;
 
 use anyhow::Result;
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 
 use crate::app::App;
 
@@ -21,16 +21,10 @@ Examples:
   action-scheduler action rerun 42 43
   action-scheduler action reschedule 42 'tomorrow 09:00'";
 
-/// What to do.
-#[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
-pub struct Options {
-    #[command(subcommand)]
-    command: What,
-}
-
+/// What to do with actions.
 #[derive(Debug, Subcommand)]
-enum What {
+#[command(after_help = EXAMPLES)]
+pub enum What {
     /// List actions
     List(list::Options),
     /// Show one action with its log
@@ -42,20 +36,20 @@ enum What {
     /// Run pending actions here and now, due or not
     Run(run::Options),
     /// Give finished actions a new attempt, due now
-    Rerun(change::Rerun),
+    Rerun(change::ById),
     /// Give pending actions another date
     Reschedule(change::Reschedule),
     /// Cancel actions that are pending or in-progress
-    Cancel(change::Cancel),
+    Cancel(change::ById),
     /// Delete actions that are not in-progress, with their logs
-    Delete(change::Delete),
+    Delete(change::ById),
     /// Store many actions, to try things out
     Generate(generate::Options),
 }
 
 /// Does it.
-pub async fn run(app: &App, options: Options) -> Result<()> {
-    match options.command {
+pub async fn run(app: &App, what: What) -> Result<()> {
+    match what {
         What::List(options) => list::run(app, options).await,
         What::Get(options) => get::get(app, options).await,
         What::Logs(options) => get::logs(app, options).await,

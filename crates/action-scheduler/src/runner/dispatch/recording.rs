@@ -80,6 +80,7 @@ impl Dispatcher {
                 return;
             }
         };
+        self.scheduler.tell_of_ends();
         let asked = std::mem::take(&mut self.recorder.asked);
         for ((context, verdict), answer) in asked.into_iter().zip(answers) {
             self.tell(context.action(), &verdict, answer);

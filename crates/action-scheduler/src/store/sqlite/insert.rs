@@ -76,25 +76,14 @@ impl ToSql for Parameter {
     }
 }
 
-impl From<Option<String>> for Parameter {
-    fn from(text: Option<String>) -> Self {
-        text.map_or(Parameter::Null, Parameter::Text)
-    }
-}
-
-impl From<Option<i64>> for Parameter {
-    fn from(number: Option<i64>) -> Self {
-        number.map_or(Parameter::Null, Parameter::Integer)
-    }
-}
-
 /// The statements that store an action, of which the last gives its id. `count` says whether the caller counts the
 /// action itself.
 fn statements(insert: &Insert, now: Timestamp, names: Names, count: Count) -> Vec<Statement> {
     let action = &insert.action;
     let created_at = now.as_microsecond();
     let mut list = Vec::with_capacity(7);
-    let mut add = |sql, parameters| list.push(Statement { sql, parameters });
+    let mut add =
+        |sql: &'static str, parameters| list.push(Statement { sql: sql.into(), parameters });
     if names == Names::Add {
         add(HOOK, vec![Parameter::Text(action.hook.as_str().to_owned())]);
         add(GROUP, vec![Parameter::Text(action.group.as_str().to_owned())]);
@@ -204,7 +193,7 @@ fn insert_row(
 ) -> rusqlite::Result<Option<ActionId>> {
     for statement in statements(insert, now, Names::Stored, Count::Caller) {
         let parameters = rusqlite::params_from_iter(&statement.parameters);
-        if connection.prepare_cached(statement.sql)?.execute(parameters)? == 0 {
+        if connection.prepare_cached(&statement.sql)?.execute(parameters)? == 0 {
             return Ok(None);
         }
     }

@@ -115,6 +115,13 @@ impl SqliteStore {
     }
 }
 
+/// What opening a file would change in it.
+pub(super) async fn pending_migrations(file: &str) -> Result<Vec<Migration>> {
+    let file = file.to_owned();
+    let pending = tokio::task::spawn_blocking(move || schema::pending(&file)).await;
+    Ok(pending.map_err(|error| StoreError::new(StoreErrorKind::Other, error.to_string()))??)
+}
+
 impl Drop for SqliteStore {
     fn drop(&mut self) {
         self.watch = None;

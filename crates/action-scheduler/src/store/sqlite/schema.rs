@@ -2,8 +2,10 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use super::connection::{self, Access};
 use super::error::{StoreResult, wrap};
 use crate::error::{StoreError, StoreErrorKind};
+use crate::store::Migration;
 
 /// Marks a file as ours ("ASch"), in the header field that SQLite keeps for this.
 const APPLICATION_ID: i32 = 0x4153_6368;
@@ -31,6 +33,22 @@ pub(super) fn migrate(connection: &mut Connection, file: &str) -> StoreResult<()
     transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(wrap(file))?;
     transaction.pragma_update(None, "user_version", NEWEST as i64).map_err(wrap(file))?;
     transaction.commit().map_err(wrap(file))
+}
+
+/// The steps that a file has not seen yet; all of them when there is none.
+pub(super) fn pending(file: &str) -> StoreResult<Vec<Migration>> {
+    let found = match std::path::Path::new(file).exists() {
+        true => version(&connection::open(file, Access::Read)?, file)?,
+        false => 0,
+    };
+    let steps = (1..).zip(MIGRATIONS).skip(found);
+    Ok(steps
+        .map(|(version, sql)| Migration {
+            version,
+            what: format!("layout {version}"),
+            sql: (*sql).to_owned(),
+        })
+        .collect())
 }
 
 /// The version of the file; 0 is an empty one. A file of another program is refused.

@@ -213,29 +213,48 @@ struct Loop {
     latest: Timestamp,
 }
 
+/// How long the writer waits for a job of its own before it takes the lock only to see whether others are done with it.
+const LULL: Duration = Duration::from_millis(1);
+
 impl Loop {
     fn run(&mut self, inbox: &mpsc::Receiver<Message>) {
         let mut seen = self.data_version();
         let mut committed = Instant::now();
-        while let Ok(first) = inbox.recv() {
-            // Whoever was told of the last commit is about to ask for the next one: what a busy caller does in turn
-            // goes into one transaction.
-            let busy = committed.elapsed() < GATHER;
-            let (jobs, look) = gather(first, inbox, busy);
-            if !jobs.is_empty() {
-                self.commit(jobs);
-                committed = Instant::now();
-            }
-            if look {
-                self.looking.store(false, Ordering::Release);
-                let mut now = self.data_version();
-                if now == seen && self.let_others_finish() {
-                    now = self.data_version();
+        // Whether someone was writing when last looked, who may not be done.
+        let mut others_write = false;
+        loop {
+            let received = if others_write {
+                inbox.recv_timeout(LULL)
+            } else {
+                inbox.recv().map_err(mpsc::RecvTimeoutError::from)
+            };
+            let (held_lock, told) = match received {
+                Ok(first) => {
+                    // Whoever was told of the last commit is about to ask for the next one: what a busy caller does in
+                    // turn goes into one transaction.
+                    let (jobs, told) = gather(first, inbox, committed.elapsed() < GATHER);
+                    if told {
+                        self.looking.store(false, Ordering::Release);
+                    }
+                    let any = !jobs.is_empty();
+                    if any {
+                        self.commit(jobs);
+                        committed = Instant::now();
+                    }
+                    (any, told)
                 }
+                Err(mpsc::RecvTimeoutError::Timeout) => (self.let_others_finish(), false),
+                Err(mpsc::RecvTimeoutError::Disconnected) => return,
+            };
+            if told || others_write {
+                let now = self.data_version();
                 if now != seen {
                     seen = now;
                     self.wake.send_modify(|count| *count = count.wrapping_add(1));
                 }
+                // The file system tells of a transaction when it is written, which is before it is there to be seen:
+                // nothing tells of that moment, but whoever has held the lock since then has come after it.
+                others_write = !held_lock;
             }
         }
     }
@@ -245,8 +264,7 @@ impl Loop {
         self.connection.pragma_query_value(None, "data_version", |row| row.get(0)).ok()
     }
 
-    /// Waits for whoever is writing. The file system tells of a transaction when it is written, which is before it is on
-    /// the disk, and only then is it there to be seen: nothing tells of that moment, but the lock is free after it.
+    /// Waits for whoever is writing.
     fn let_others_finish(&self) -> bool {
         // Writes nothing. Should the lock not be had, a job that needs it says why.
         self.connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_ok()

@@ -1,0 +1,272 @@
+//! PostgreSQL: the store for many machines.
+//!
+//! A method is one call of a function of the schema (`sql/`), which does all its steps, within a transaction whose fate is
+//! always found out (`database`). The tables, and why they are as they are: `sql/1.sql`.
+
+mod call;
+mod chains;
+mod change;
+mod claim;
+mod clean;
+mod connection;
+mod database;
+mod error;
+mod finish;
+pub(super) mod floor;
+mod frontier;
+mod insert;
+mod names;
+pub(super) mod outside;
+mod rounds;
+mod row;
+mod runners;
+mod schema;
+mod select;
+mod server_clock;
+mod stats;
+mod text;
+mod tls;
+mod url;
+mod wakes;
+
+use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio::sync::watch as signal;
+use tokio_util::task::AbortOnDropHandle;
+
+use self::call::Call;
+use self::connection::Opener;
+use self::database::Database;
+use self::frontier::Frontier;
+use self::names::Names;
+use self::server_clock::ServerClock;
+pub use self::url::PostgresUrl;
+use self::wakes::Wakes;
+use super::*;
+use crate::error::StoreError;
+
+/// A store in a schema of a PostgreSQL database.
+pub struct PostgresStore {
+    clock: Clock,
+    wakes: Arc<Wakes>,
+    database: Arc<Database>,
+    frontier: Mutex<Frontier>,
+    /// The latest time that was ever claimed at; more than now when the clock was set back.
+    latest: AtomicI64,
+    /// Before this claim none has anything left to start.
+    open_from: AtomicI64,
+    _tasks: [AbortOnDropHandle<()>; 2],
+}
+
+impl PostgresStore {
+    /// Opens the store at a URL, creates its schema when it is missing, and brings that to the newest layout.
+    ///
+    /// The clock is that of tests, or [`Clock::remote`], which is kept to the server's.
+    pub async fn open(url: &str, clock: Clock) -> Result<Self> {
+        Self::open_at(&PostgresUrl::parse(url)?, clock).await
+    }
+
+    pub(super) async fn open_at(url: &PostgresUrl, clock: Clock) -> Result<Self> {
+        let server_clock = ServerClock::new(clock.clone());
+        let opener = Opener::new(url.clone(), server_clock, Arc::new(Names::default()))?;
+        let client = connect(&opener, url).await?;
+        schema::migrate(&client, url).await?;
+        drop(client);
+        let database = Arc::new(Database::new(url, opener)?);
+        let newest =
+            format!("SELECT created_at FROM {}.actions ORDER BY id DESC LIMIT 1", database.schema);
+        let newest = database.read("opening the store", Call::statement(newest)).await?;
+        let latest: Option<i64> = newest
+            .first()
+            .map(|row| row::get(row, 0))
+            .transpose()
+            .map_err(|problem| database.unreadable("opening the store", problem))?;
+        let wakes = Arc::new(Wakes::new(&url.schema));
+        let tasks = wakes.begin(&database);
+        Ok(Self {
+            latest: AtomicI64::new(latest.unwrap_or_else(|| clock.now().as_microsecond())),
+            clock,
+            wakes,
+            database,
+            frontier: Mutex::default(),
+            open_from: AtomicI64::new(0),
+            _tasks: tasks,
+        })
+    }
+
+    /// What opening the store would change in the database.
+    pub(super) async fn pending_migrations(url: &PostgresUrl) -> Result<Vec<Migration>> {
+        Ok(schema::pending(&connect_alone(url).await?, url).await?)
+    }
+
+    /// A value that was read, or what is wrong with it.
+    fn read<T>(&self, doing: &str, value: row::Read<T>) -> Result<T, StoreError> {
+        value.map_err(|problem| self.database.unreadable(doing, problem))
+    }
+
+    /// Sees to actions that were stored: who waits is woken, and claims look where they are.
+    fn arrived(&self, inserts: &[Insert], now: Timestamp) {
+        if let Some(first) = inserts.iter().map(|one| one.action.schedule.first_date(now)).min() {
+            self.arrive(first);
+        }
+        self.wakes.wake_here();
+    }
+}
+
+/// A connection outside of the pool.
+async fn connect(opener: &Opener, url: &PostgresUrl) -> Result<tokio_postgres::Client, StoreError> {
+    let (client, driver) =
+        opener.open().await.map_err(error::wrap(url.to_string(), "connecting"))?;
+    // Whoever uses the connection is told of its end.
+    tokio::spawn(async move { drop(driver.await) });
+    Ok(client)
+}
+
+/// A connection that belongs to no store.
+async fn connect_alone(url: &PostgresUrl) -> Result<tokio_postgres::Client, StoreError> {
+    let opener = Opener::new(url.clone(), ServerClock::new(Clock::system()), Arc::default())?;
+    connect(&opener, url).await
+}
+
+impl Drop for PostgresStore {
+    fn drop(&mut self) {
+        self.database.close();
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    fn wake(&self) -> signal::Receiver<u64> {
+        self.wakes.subscribe()
+    }
+
+    async fn insert(&self, actions: Vec<Insert>) -> Result<Vec<Option<ActionId>>> {
+        self.insert_all(&actions).await
+    }
+
+    fn insert_statements(&self, action: &Insert) -> Vec<Statement> {
+        self.statements_for_caller(action)
+    }
+
+    async fn claim(&self, request: ClaimRequest) -> Result<Claiming> {
+        self.claim_batch(&request).await
+    }
+
+    async fn start(&self, starts: Vec<Start>, context: &Context) -> Result<Vec<Started>> {
+        self.start_all(&starts, context).await
+    }
+
+    async fn finish(&self, finishes: Vec<Finish>, context: &Context) -> Result<Vec<Recorded>> {
+        self.finish_all(&finishes, context).await
+    }
+
+    async fn release(&self, claims: Vec<ClaimId>, context: &Context) -> Result<u64> {
+        self.release_all(&claims, context).await
+    }
+
+    async fn register(&self, runner: NewRunner) -> Result<RunnerId> {
+        self.register_runner(&runner).await
+    }
+
+    async fn heartbeat(&self, runner: RunnerId) -> Result<bool> {
+        self.beat(runner).await
+    }
+
+    async fn unregister(&self, runner: RunnerId, context: &Context) -> Result<()> {
+        self.unregister_runner(runner, context).await
+    }
+
+    async fn runners(&self) -> Result<Vec<Runner>> {
+        self.list_runners().await
+    }
+
+    async fn recover(&self, dead: Vec<DeadRunner>, context: &Context) -> Result<Recovery> {
+        self.recover_dead(&dead, context).await
+    }
+
+    async fn cancel(
+        &self,
+        target: Target,
+        reason: Option<String>,
+        context: &Context,
+    ) -> Result<Vec<Change>> {
+        self.cancel_all(&target, reason.as_deref(), context).await
+    }
+
+    async fn delete(&self, target: Target) -> Result<Vec<Change>> {
+        self.delete_all(&target).await
+    }
+
+    async fn requeue(
+        &self,
+        ids: Vec<ActionId>,
+        to: Requeue,
+        context: &Context,
+    ) -> Result<Vec<Change>> {
+        self.requeue_all(&ids, to, context).await
+    }
+
+    async fn fetch(&self, ids: Vec<ActionId>) -> Result<Vec<Action>> {
+        self.fetch_actions(&ids).await
+    }
+
+    async fn query(&self, query: Query) -> Result<Vec<Action>> {
+        self.query_actions(&query).await
+    }
+
+    async fn count(&self, query: Query) -> Result<u64> {
+        self.count_actions(&query).await
+    }
+
+    async fn append_log(
+        &self,
+        entries: Vec<(ActionId, NewLogEntry)>,
+        context: &Context,
+    ) -> Result<()> {
+        self.append_entries(&entries, context).await
+    }
+
+    async fn logs(&self, ids: Vec<ActionId>) -> Result<Vec<LogEntry>> {
+        self.read_logs(&ids).await
+    }
+
+    async fn next_due(&self, filter: ClaimFilter) -> Result<Option<Timestamp>> {
+        self.first_due(&filter).await
+    }
+
+    async fn chains(&self, query: ChainQuery) -> Result<Vec<Chain>> {
+        self.query_chains(&query).await
+    }
+
+    async fn change_chain(
+        &self,
+        id: ChainId,
+        change: ChainChange,
+        context: &Context,
+    ) -> Result<ChainChanged> {
+        self.change_one_chain(id, &change, context).await
+    }
+
+    async fn hooks(&self) -> Result<Vec<Hook>> {
+        self.all_hooks().await
+    }
+
+    async fn stats(&self) -> Result<Stats> {
+        self.figures().await
+    }
+
+    async fn clean(&self, batch: CleanBatch) -> Result<Cleaned> {
+        self.clean_batch(&batch).await
+    }
+
+    async fn clean_orphans(&self, limit: u32) -> Result<u64> {
+        self.clean_what_is_left(limit).await
+    }
+}

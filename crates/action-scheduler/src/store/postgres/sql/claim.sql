@@ -1,0 +1,220 @@
+-- Sets a batch aside for a runner. The first column says how it went: 0 nothing is due, 1 as many claims are open as may
+-- be, 2 a row of the batch. The second is how many microseconds it took to find the batch; the third a claim before
+-- which none is open.
+--
+-- The batch is read from the front of `waiting`, one (priority, attempts) after the other: its cost does not depend on
+-- what waits behind. While a transaction elsewhere keeps old rows alive, the index holds an entry for each row that was
+-- claimed since that one began, and each claim would walk over all of them. So a caller who saw that happen says where
+-- its last batch ended (the marks, one for each rank), and the search begins there.
+CREATE FUNCTION {schema}.claim_actions(
+    p_runner bigint, p_now bigint, p_most int, p_open int, p_lock bigint, p_open_from bigint,
+    p_hooks int[], p_group int, p_not_groups int[], p_ids bigint[],
+    p_mark_priorities int[], p_mark_attempts int[], p_mark_dates bigint[], p_mark_ids bigint[],
+    p_writer bigint, p_n bigint
+) RETURNS TABLE (
+    o_outcome smallint, o_micros bigint, o_open_from bigint, o_claim bigint, o_id bigint, o_hook int, o_group int,
+    o_args text, o_priority smallint, o_attempts int, o_scheduled_at bigint, o_chain bigint, o_owed_at bigint,
+    o_first_at bigint, o_every bigint, o_cron text, o_dialect text, o_zone text, o_fixed_rate boolean,
+    o_catch_up bigint
+) LANGUAGE plpgsql {settings} AS $body$
+DECLARE
+    v_begun timestamptz;
+    v_micros bigint;
+    v_open int;
+    v_open_from bigint;
+    v_claim bigint;
+    v_ids bigint[] := '{}';
+    v_more bigint[];
+    v_priority int := -1;
+    v_attempts int := -1;
+    v_from_date bigint;
+    v_from_id bigint;
+    v_mark int := 1;
+    v_marks int := cardinality(p_mark_priorities);
+BEGIN
+    -- What a runner holds that nobody knows would be taken for stranded. Whoever takes it for dead waits for this.
+    PERFORM 1 FROM {schema}.runners WHERE id = p_runner FOR KEY SHARE;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT 0::smallint, 0::bigint, p_open_from, {nothing};
+        RETURN;
+    END IF;
+    IF p_open IS NOT NULL THEN
+        -- One claim at a time, up to its commit; released with the transaction.
+        PERFORM pg_advisory_xact_lock(p_lock);
+        SELECT count(*), min(claim) INTO v_open, v_open_from FROM {schema}.unstarted WHERE claim >= p_open_from;
+        IF v_open >= p_open THEN
+            RETURN QUERY SELECT 1::smallint, 0::bigint, v_open_from, {nothing};
+            RETURN;
+        END IF;
+    END IF;
+    v_begun := clock_timestamp();
+    IF p_ids IS NOT NULL THEN
+        -- By primary keys.
+        WITH gone AS (
+            DELETE FROM {schema}.waiting WHERE ctid = ANY (ARRAY(
+                SELECT w.ctid FROM unnest(p_ids) AS wanted (id)
+                JOIN {schema}.actions a ON a.id = wanted.id
+                JOIN {schema}.waiting w ON w.priority = a.priority AND w.attempts = a.attempts
+                    AND w.scheduled_at = a.scheduled_at AND w.id = a.id
+                ORDER BY w.priority, w.attempts, w.scheduled_at, w.id LIMIT p_most FOR UPDATE OF w SKIP LOCKED))
+            RETURNING id
+        ) SELECT array_agg(id) INTO v_ids FROM gone;
+    ELSE
+        LOOP
+            -- The next (priority, attempts): one seek of the primary key. Between two that are marked there is none, as
+            -- a rule, and no dead entries to walk over.
+            WHILE v_mark <= v_marks
+                AND (p_mark_priorities[v_mark], p_mark_attempts[v_mark]) <= (v_priority, v_attempts)
+            LOOP
+                v_mark := v_mark + 1;
+            END LOOP;
+            v_from_date := -9223372036854775808;
+            v_from_id := 0;
+            IF v_mark <= v_marks THEN
+                SELECT w.priority, w.attempts INTO v_priority, v_attempts FROM {schema}.waiting w
+                WHERE (w.priority, w.attempts) > (v_priority, v_attempts)
+                  AND (w.priority, w.attempts) < (p_mark_priorities[v_mark], p_mark_attempts[v_mark])
+                ORDER BY w.priority, w.attempts LIMIT 1;
+                IF NOT FOUND THEN
+                    v_priority := p_mark_priorities[v_mark];
+                    v_attempts := p_mark_attempts[v_mark];
+                    v_from_date := p_mark_dates[v_mark];
+                    v_from_id := p_mark_ids[v_mark];
+                END IF;
+            ELSE
+                SELECT w.priority, w.attempts INTO v_priority, v_attempts FROM {schema}.waiting w
+                WHERE (w.priority, w.attempts) > (v_priority, v_attempts)
+                ORDER BY w.priority, w.attempts LIMIT 1;
+                EXIT WHEN NOT FOUND;
+            END IF;
+            -- From the first to the last that is wanted, by the primary key, passing over what the filter leaves out and
+            -- what others are about to take.
+            IF p_hooks IS NULL AND p_group IS NULL AND p_not_groups IS NULL THEN
+                WITH gone AS (
+                    DELETE FROM {schema}.waiting WHERE ctid = ANY (ARRAY(
+                        SELECT w.ctid FROM {schema}.waiting w
+                        WHERE w.priority = v_priority AND w.attempts = v_attempts AND w.scheduled_at <= p_now
+                          AND (w.scheduled_at, w.id) >= (v_from_date, v_from_id)
+                        ORDER BY w.priority, w.attempts, w.scheduled_at, w.id
+                        LIMIT p_most - cardinality(v_ids) FOR UPDATE SKIP LOCKED))
+                    RETURNING id
+                ) SELECT array_agg(id) INTO v_more FROM gone;
+            ELSE
+                WITH gone AS (
+                    DELETE FROM {schema}.waiting WHERE ctid = ANY (ARRAY(
+                        SELECT w.ctid FROM {schema}.waiting w
+                        WHERE w.priority = v_priority AND w.attempts = v_attempts AND w.scheduled_at <= p_now
+                          AND (w.scheduled_at, w.id) >= (v_from_date, v_from_id)
+                          AND (p_hooks IS NULL OR w.hook = ANY (p_hooks))
+                          AND (p_group IS NULL OR w.grp = p_group)
+                          AND (p_not_groups IS NULL OR w.grp <> ALL (p_not_groups))
+                        ORDER BY w.priority, w.attempts, w.scheduled_at, w.id
+                        LIMIT p_most - cardinality(v_ids) FOR UPDATE SKIP LOCKED))
+                    RETURNING id
+                ) SELECT array_agg(id) INTO v_more FROM gone;
+            END IF;
+            v_ids := v_ids || v_more;
+            EXIT WHEN cardinality(v_ids) >= p_most;
+        END LOOP;
+    END IF;
+    v_micros := extract(epoch FROM clock_timestamp() - v_begun) * 1000000;
+    IF coalesce(cardinality(v_ids), 0) = 0 THEN
+        RETURN QUERY SELECT 0::smallint, v_micros, v_open_from, {nothing};
+        RETURN;
+    END IF;
+    v_claim := nextval(pg_get_serial_sequence('{schema_text}.claims', 'id'));
+    INSERT INTO {schema}.ledger (writer, n) VALUES (p_writer, p_n);
+    RETURN QUERY
+    WITH held AS (
+        -- By primary key; HOT.
+        UPDATE {schema}.actions SET claim = v_claim
+        WHERE id = ANY (v_ids) AND status = 0 AND claim IS NULL
+        RETURNING id, hook, grp, args, priority, attempts, scheduled_at, chain
+    ), made AS (
+        INSERT INTO {schema}.claims (id, runner, claimed_at, live, actions)
+        SELECT v_claim, p_runner, p_now, count(*), array_agg(id ORDER BY priority, attempts, scheduled_at, id)
+        FROM held HAVING count(*) > 0
+    ), opened AS (
+        INSERT INTO {schema}.unstarted (claim, n) SELECT v_claim, count(*) FROM held HAVING count(*) > 0
+    )
+    SELECT 2::smallint, v_micros, coalesce(v_open_from, v_claim), v_claim, held.id, held.hook, held.grp, held.args,
+        held.priority, held.attempts, held.scheduled_at, held.chain, {claimed_chain}
+    FROM held LEFT JOIN {schema}.chains ON chains.id = held.chain
+    ORDER BY held.priority, held.attempts, held.scheduled_at, held.id;
+END $body$;
+
+-- The date of the first that waits and that the filter lets through; NULL when nothing does. As above.
+CREATE FUNCTION {schema}.next_due(
+    p_hooks int[], p_group int, p_not_groups int[],
+    p_mark_priorities int[], p_mark_attempts int[], p_mark_dates bigint[], p_mark_ids bigint[]
+) RETURNS bigint LANGUAGE plpgsql STABLE {settings} AS $body$
+DECLARE
+    v_first bigint;
+    v_date bigint;
+    v_priority int := -1;
+    v_attempts int := -1;
+    v_from_date bigint;
+    v_from_id bigint;
+    v_mark int := 1;
+    v_marks int := cardinality(p_mark_priorities);
+BEGIN
+    LOOP
+        WHILE v_mark <= v_marks
+            AND (p_mark_priorities[v_mark], p_mark_attempts[v_mark]) <= (v_priority, v_attempts)
+        LOOP
+            v_mark := v_mark + 1;
+        END LOOP;
+        v_from_date := -9223372036854775808;
+        v_from_id := 0;
+        IF v_mark <= v_marks THEN
+            SELECT w.priority, w.attempts INTO v_priority, v_attempts FROM {schema}.waiting w
+            WHERE (w.priority, w.attempts) > (v_priority, v_attempts)
+              AND (w.priority, w.attempts) < (p_mark_priorities[v_mark], p_mark_attempts[v_mark])
+            ORDER BY w.priority, w.attempts LIMIT 1;
+            IF NOT FOUND THEN
+                v_priority := p_mark_priorities[v_mark];
+                v_attempts := p_mark_attempts[v_mark];
+                v_from_date := p_mark_dates[v_mark];
+                v_from_id := p_mark_ids[v_mark];
+            END IF;
+        ELSE
+            SELECT w.priority, w.attempts INTO v_priority, v_attempts FROM {schema}.waiting w
+            WHERE (w.priority, w.attempts) > (v_priority, v_attempts)
+            ORDER BY w.priority, w.attempts LIMIT 1;
+            EXIT WHEN NOT FOUND;
+        END IF;
+        SELECT w.scheduled_at INTO v_date FROM {schema}.waiting w
+        WHERE w.priority = v_priority AND w.attempts = v_attempts
+          AND (w.scheduled_at, w.id) >= (v_from_date, v_from_id)
+          AND (p_hooks IS NULL OR w.hook = ANY (p_hooks))
+          AND (p_group IS NULL OR w.grp = p_group)
+          AND (p_not_groups IS NULL OR w.grp <> ALL (p_not_groups))
+        ORDER BY w.priority, w.attempts, w.scheduled_at, w.id LIMIT 1;
+        v_first := least(v_first, v_date);
+    END LOOP;
+    RETURN v_first;
+END $body$;
+
+-- When the clock was set back, what was to run as soon as possible must not wait until it shows the old time again.
+-- By actions_by_phase: only what is dated between the two times is looked at.
+CREATE FUNCTION {schema}.follow_clock(p_now bigint, p_latest bigint) RETURNS void LANGUAGE plpgsql {settings} AS $body$
+DECLARE
+    v_ids bigint[];
+BEGIN
+    SELECT array_agg(id) INTO v_ids FROM {schema}.actions
+    WHERE phase = 0 AND scheduled_at > p_now AND scheduled_at <= p_latest
+      AND status = 0 AND claim IS NULL AND kind = 0 AND scheduled_at = created_at;
+    IF v_ids IS NULL THEN RETURN; END IF;
+    PERFORM {schema}.lock_actions(v_ids);
+    WITH moved AS (
+        SELECT id, priority, attempts, scheduled_at, hook, grp FROM {schema}.actions
+        WHERE id = ANY (v_ids) AND status = 0 AND claim IS NULL
+    ), gone AS (
+        DELETE FROM {schema}.waiting w USING moved m
+        WHERE w.priority = m.priority AND w.attempts = m.attempts AND w.scheduled_at = m.scheduled_at AND w.id = m.id
+    ), queued AS (
+        INSERT INTO {schema}.waiting (priority, attempts, scheduled_at, id, hook, grp)
+        SELECT priority, attempts, p_now, id, hook, grp FROM moved
+    )
+    UPDATE {schema}.actions a SET scheduled_at = p_now FROM moved m WHERE a.id = m.id;
+END $body$;
