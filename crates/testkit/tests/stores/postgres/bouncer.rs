@@ -10,7 +10,7 @@ use action_scheduler::{Failure, Query, Runner, Scheduler, Shutdown, Status};
 use testkit::StoreUnderTest;
 use testkit::servers::{PgBouncer, Postgres};
 
-use super::{claim, complete, open, put, runner};
+use super::{complete, open, put, runner};
 
 async fn make_store(clock: Clock) -> StoreUnderTest {
     let server = Postgres::shared().await;
@@ -20,20 +20,24 @@ async fn make_store(clock: Clock) -> StoreUnderTest {
     StoreUnderTest::with_guard(store, (bouncer, database))
 }
 
-testkit::conformance_topic!(make_store, unique:
-    of_many_that_come_at_once_one_is_stored,
-    of_many_recurring_ones_that_come_at_once_one_is_stored,
-);
-testkit::conformance_topic!(make_store, claim:
-    no_action_is_given_to_two_that_claim_at_once,
-    the_cap_holds_for_many_that_claim_at_once,
-);
-testkit::conformance_topic!(make_store, start_finish:
-    of_many_reports_at_once_one_is_recorded,
-);
-testkit::conformance_topic!(make_store, log:
-    entries_written_at_once_all_have_a_place,
-);
+mod conformance {
+    use super::make_store;
+
+    testkit::conformance_topic!(make_store, unique:
+        of_many_that_come_at_once_one_is_stored,
+        of_many_recurring_ones_that_come_at_once_one_is_stored,
+    );
+    testkit::conformance_topic!(make_store, claim:
+        no_action_is_given_to_two_that_claim_at_once,
+        the_cap_holds_for_many_that_claim_at_once,
+    );
+    testkit::conformance_topic!(make_store, start_finish:
+        of_many_reports_at_once_one_is_recorded,
+    );
+    testkit::conformance_topic!(make_store, log:
+        entries_written_at_once_all_have_a_place,
+    );
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn work_goes_on_when_it_restarts() {
@@ -43,14 +47,10 @@ async fn work_goes_on_when_it_restarts() {
     let store = open(&bouncer.url(database.url())).await;
     put(&store, 5).await;
     let runner = runner(&store).await;
-    let claimed = claim(&store, runner, 10).await.unwrap();
+    let claimed = super::claim(&store, runner, 10).await.unwrap();
     bouncer.restart().await;
     complete(&store, &claimed).await;
-    assert_eq!(store_count(&store).await, 5);
-}
-
-async fn store_count(store: &PostgresStore) -> u64 {
-    super::count(store).await
+    assert_eq!(super::count(&store).await, 5);
 }
 
 /// Nobody tells the runner of what another process stored: it looks.
