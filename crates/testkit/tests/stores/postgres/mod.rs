@@ -16,9 +16,13 @@ use action_scheduler::time::Clock;
 use action_scheduler::{Args, Context, Hook, Query, Schedule};
 use testkit::StoreUnderTest;
 use testkit::servers::Postgres;
+use testkit::servers::postgres::connect;
 
 async fn make_store(clock: Clock) -> StoreUnderTest {
     let database = Postgres::shared().await.create_database().await;
+    // These are not about the disk, and need not wait for it.
+    let quick = format!("ALTER DATABASE {} SET synchronous_commit = off", database.name());
+    connect(database.url()).await.batch_execute(&quick).await.unwrap();
     let store = PostgresStore::open(database.url(), clock).await.unwrap();
     StoreUnderTest::with_guard(store, database)
 }
