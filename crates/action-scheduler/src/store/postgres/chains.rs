@@ -66,7 +66,7 @@ impl PostgresStore {
             .with(code)
             .with(reason)
             .with(next.map(|next| next.as_microsecond()))
-            .with(self.clock.now().as_microsecond())
+            .with(self.stamp().as_microsecond())
             .with(context.as_str().to_owned());
         let answers = self.database.write(doing, &[call]).await?;
         let Some(row) = answers.iter().flatten().next() else { return Ok(ChainChanged::Missing) };

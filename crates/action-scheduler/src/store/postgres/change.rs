@@ -113,7 +113,7 @@ impl PostgresStore {
     }
 
     fn change_call(&self, ids: PlaceOfIds, what: &Doing<'_>) -> Call {
-        let now = self.clock.now().as_microsecond();
+        let now = self.stamp().as_microsecond();
         let name = match what {
             Doing::Cancel { .. } => "cancel_actions",
             Doing::Delete => "delete_actions",
@@ -150,7 +150,7 @@ impl PostgresStore {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let now = self.clock.now();
+        let now = self.stamp();
         let (code, date) = match to {
             Requeue::Rerun => (0, now),
             Requeue::RunNow => (1, now),
@@ -210,7 +210,7 @@ impl PostgresStore {
                     .map(|entry| entry.message.as_deref().map(|text| stored(text).into_owned()))
                     .collect::<Vec<_>>(),
             )
-            .with(self.clock.now().as_microsecond())
+            .with(self.stamp().as_microsecond())
             .with(context.as_str().to_owned());
         self.database.write("writing the log", &[call]).await?;
         Ok(())

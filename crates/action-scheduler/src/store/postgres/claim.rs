@@ -50,7 +50,7 @@ impl PostgresStore {
     pub(super) async fn claim_batch(&self, request: &ClaimRequest) -> Result<Claiming> {
         let doing = "claiming actions";
         let now = self.clock.now();
-        self.follow_clock_back(now).await?;
+        let latest = self.latest.load(Ordering::Acquire);
         let (filter, ids) = match &request.pick {
             Pick::Due(filter) => (Some(filter), None),
             Pick::Ids(ids) => {
@@ -70,6 +70,8 @@ impl PostgresStore {
             .function("claim_actions")
             .with(request.runner.get())
             .with(now.as_microsecond())
+            // When the clock was set back, what was to run as soon as possible must not wait for it.
+            .with(latest)
             .with(i32::try_from(request.limit).unwrap_or(i32::MAX))
             .with(request.open_claims.map(|most| i32::try_from(most).unwrap_or(i32::MAX)))
             .with(self.database.lock_key("claim"))
@@ -85,9 +87,15 @@ impl PostgresStore {
         if let Some(open_from) = self.read(doing, row::get::<Option<i64>>(first, 2))? {
             self.open_from.fetch_max(open_from - NUMBERED_EARLIER, Ordering::Relaxed);
         }
-        match self.read(doing, row::get::<i16>(first, 0))? {
+        let outcome: i16 = self.read(doing, row::get(first, 0))?;
+        if matches!(outcome, 0 | 2) && now.as_microsecond() < latest {
+            self.latest.store(now.as_microsecond(), Ordering::Release);
+            self.arrive_somewhere();
+        }
+        match outcome {
             1 => return Ok(Claiming::Full),
             2 => {}
+            3 => return Ok(Claiming::Nothing),
             _ => {
                 if let Some(filter) = filter {
                     let took = Duration::from_micros(micros.unsigned_abs());
@@ -139,19 +147,11 @@ impl PostgresStore {
         Ok(())
     }
 
-    /// When the clock was set back, what was to run as soon as possible must not wait until it shows the old time again.
-    async fn follow_clock_back(&self, now: Timestamp) -> Result<()> {
-        let now = now.as_microsecond();
-        let latest = self.latest.swap(now, Ordering::AcqRel);
-        if now < latest {
-            let call = Call::statement(format!(
-                "SELECT 1 FROM {}.follow_clock($1, $2)",
-                self.database.schema
-            ));
-            self.database.read("following the clock", call.with(now).with(latest)).await?;
-            self.frontier().forget();
-        }
-        Ok(())
+    /// The time, for what is stored.
+    pub(super) fn stamp(&self) -> Timestamp {
+        let now = self.clock.now();
+        self.latest.fetch_max(now.as_microsecond(), Ordering::AcqRel);
+        now
     }
 
     fn frontier(&self) -> std::sync::MutexGuard<'_, super::frontier::Frontier> {

@@ -86,7 +86,7 @@ impl PostgresStore {
     }
 
     fn finish_call(&self, part: &Part<'_>, context: &Context) -> Call {
-        let now = self.clock.now().as_microsecond();
+        let now = self.stamp().as_microsecond();
         let finishes = || part.finishes.iter().map(|(_, finish)| *finish);
         let name = if part.is_plain { "complete_actions" } else { "finish_actions" };
         let call = self

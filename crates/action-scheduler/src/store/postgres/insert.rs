@@ -71,7 +71,7 @@ impl PostgresStore {
         if inserts.is_empty() {
             return Ok(Vec::new());
         }
-        let now = self.clock.now();
+        let now = self.stamp();
         let names = &self.database.opener.names;
         let channel = self.wakes.channel_for(inserts, now);
         loop {
@@ -165,7 +165,7 @@ impl PostgresStore {
     /// The statement that stores an action within a transaction of the caller's own.
     pub(super) fn statements_for_caller(&self, insert: &Insert) -> Vec<Statement> {
         let Insert { action, log_created } = insert;
-        let now = self.clock.now();
+        let now = self.stamp();
         let [lock, other_lock] = self.unique_locks(action);
         let values = recurrence(action);
         let values = values.as_ref();

@@ -1,5 +1,5 @@
 -- Sets a batch aside for a runner. The first column says how it went: 0 nothing is due, 1 as many claims are open as may
--- be, 2 a row of the batch. The second is how many microseconds it took to find the batch; the third a claim before
+-- be, 2 a row of the batch, 3 the runner is not known. The second is how many microseconds it took to find the batch; the third a claim before
 -- which none is open.
 --
 -- The batch is read from the front of `waiting`, one (priority, attempts) after the other: its cost does not depend on
@@ -7,7 +7,7 @@
 -- claimed since that one began, and each claim would walk over all of them. So a caller who saw that happen says where
 -- its last batch ended (the marks, one for each rank), and the search begins there.
 CREATE FUNCTION {schema}.claim_actions(
-    p_runner bigint, p_now bigint, p_most int, p_open int, p_lock bigint, p_open_from bigint,
+    p_runner bigint, p_now bigint, p_latest bigint, p_most int, p_open int, p_lock bigint, p_open_from bigint,
     p_hooks int[], p_group int, p_not_groups int[], p_ids bigint[],
     p_mark_priorities int[], p_mark_attempts int[], p_mark_dates bigint[], p_mark_ids bigint[],
     p_writer bigint, p_n bigint
@@ -35,7 +35,7 @@ BEGIN
     -- What a runner holds that nobody knows would be taken for stranded. Whoever takes it for dead waits for this.
     PERFORM 1 FROM {schema}.runners WHERE id = p_runner FOR KEY SHARE;
     IF NOT FOUND THEN
-        RETURN QUERY SELECT 0::smallint, 0::bigint, p_open_from, {nothing};
+        RETURN QUERY SELECT 3::smallint, 0::bigint, p_open_from, {nothing};
         RETURN;
     END IF;
     IF p_open IS NOT NULL THEN
@@ -46,6 +46,9 @@ BEGIN
             RETURN QUERY SELECT 1::smallint, 0::bigint, v_open_from, {nothing};
             RETURN;
         END IF;
+    END IF;
+    IF p_now < p_latest THEN
+        PERFORM {schema}.follow_clock(p_now, p_latest);
     END IF;
     v_begun := clock_timestamp();
     IF p_ids IS NOT NULL THEN
@@ -207,8 +210,9 @@ BEGIN
     IF v_ids IS NULL THEN RETURN; END IF;
     PERFORM {schema}.lock_actions(v_ids);
     WITH moved AS (
+        -- Another may have moved them while this waited.
         SELECT id, priority, attempts, scheduled_at, hook, grp FROM {schema}.actions
-        WHERE id = ANY (v_ids) AND status = 0 AND claim IS NULL
+        WHERE id = ANY (v_ids) AND status = 0 AND claim IS NULL AND scheduled_at > p_now AND scheduled_at = created_at
     ), gone AS (
         DELETE FROM {schema}.waiting w USING moved m
         WHERE w.priority = m.priority AND w.attempts = m.attempts AND w.scheduled_at = m.scheduled_at AND w.id = m.id

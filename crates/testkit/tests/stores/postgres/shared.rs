@@ -1,0 +1,149 @@
+//! Several stores, one database.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use action_scheduler::store::{Parameter, Store};
+use action_scheduler::{LogEntry, Step};
+use testkit::servers::{Postgres, postgres::connect};
+
+use super::{action, claim, complete, count, open, put, runner};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn schemas_are_stores_of_their_own() {
+    let database = Postgres::shared().await.create_database().await;
+    let one = open(&format!("{}?schema=one", database.url())).await;
+    let other = open(&format!("{}?schema=Other_2", database.url())).await;
+    put(&one, 3).await;
+    assert_eq!((count(&one).await, count(&other).await), (3, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_stores_wakes_the_other() {
+    let database = Postgres::shared().await.create_database().await;
+    let (one, other) = (open(database.url()).await, open(database.url()).await);
+    // Once it listens it looks around, which wakes it too.
+    let mut wake = other.wake();
+    wake.changed().await.unwrap();
+    wake.mark_unchanged();
+    put(&one, 1).await;
+    let woken = tokio::time::timeout(Duration::from_secs(10), wake.changed()).await;
+    woken.expect("to be woken within ten seconds").unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stores_that_race_never_run_an_action_twice() {
+    let database = Postgres::shared().await.create_database().await;
+    let first = open(database.url()).await;
+    put(&first, 2000).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let store = Arc::new(open(database.url()).await);
+        tasks.spawn(async move {
+            let runner = runner(&store).await;
+            let mut ids = Vec::new();
+            while let Some(claim) = claim(&store, runner, 50).await {
+                complete(&store, &claim).await;
+                ids.extend(claim.actions.iter().map(|action| action.id));
+            }
+            ids
+        });
+    }
+    let ids: Vec<_> = tasks.join_all().await.into_iter().flatten().collect();
+    assert_eq!(ids.len(), 2000);
+    assert_eq!(ids.into_iter().collect::<BTreeSet<_>>().len(), 2000);
+    let stats = first.stats().await.unwrap();
+    assert_eq!((stats.counts["complete"], stats.claims), (2000, 0));
+}
+
+/// A transaction that stays open keeps the rows of what was claimed since: claims begin behind them, and still find what
+/// comes in before.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_transaction_elsewhere_hides_nothing() {
+    let database = Postgres::shared().await.create_database().await;
+    let store = open(database.url()).await;
+    let old = connect(database.url()).await;
+    let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class";
+    old.batch_execute(begin).await.unwrap();
+    let runner = runner(&store).await;
+    for _ in 0..10 {
+        put(&store, 1000).await;
+        while let Some(claim) = claim(&store, runner, 300).await {
+            complete(&store, &claim).await;
+        }
+    }
+    let early = "2001-01-01T00:00:00Z".parse().unwrap();
+    let mut insert = action(0);
+    insert.action.schedule = action_scheduler::Schedule::Single(early);
+    store.insert(vec![insert]).await.unwrap();
+    let found = claim(&store, runner, 10).await.expect("what came in before the others");
+    assert_eq!(found.actions[0].scheduled_at, early);
+    assert_eq!(store.stats().await.unwrap().counts["complete"], 10_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_cannot_be_read_fails_alone() {
+    let database = Postgres::shared().await.create_database().await;
+    let store = open(database.url()).await;
+    let ids = put(&store, 3).await;
+    let client = connect(database.url()).await;
+    let spoil = format!(
+        "UPDATE action_scheduler.actions SET attempts = -5 WHERE id = {0}; \
+         UPDATE action_scheduler.waiting SET attempts = -5 WHERE id = {0}",
+        ids[1]
+    );
+    client.batch_execute(&spoil).await.unwrap();
+    let runner = runner(&store).await;
+    let mut done = Vec::new();
+    while let Some(claim) = claim(&store, runner, 10).await {
+        complete(&store, &claim).await;
+        done.extend(claim.actions.iter().map(|action| action.id));
+    }
+    assert_eq!(done, [ids[0], ids[2]]);
+    let log: Vec<LogEntry> = store.logs(vec![ids[1]]).await.unwrap();
+    let last = log.last().unwrap();
+    assert_eq!(last.step, Step::Failed);
+    assert!(last.message.as_deref().unwrap().contains("attempt -5"), "{last:?}");
+    let stats = store.stats().await.unwrap();
+    assert_eq!((stats.counts["failed"], stats.claims), (1, 0));
+}
+
+/// In a transaction of the caller's own an action is stored when that is committed, and not before.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_action_is_stored_in_a_transaction_of_the_caller() {
+    let database = Postgres::shared().await.create_database().await;
+    let store = open(database.url()).await;
+    let client = connect(database.url()).await;
+    let mut unique = action(1);
+    unique.action.unique = action_scheduler::Unique::Key("order 7 \0".into());
+    for (end, stored, id_is_given) in
+        [("ROLLBACK", 0, true), ("COMMIT", 1, true), ("COMMIT", 1, false)]
+    {
+        client.batch_execute("BEGIN").await.unwrap();
+        let mut id = None;
+        for statement in store.insert_statements(&unique) {
+            let prepared = client.prepare(&statement.sql).await.unwrap();
+            let parameters: Vec<Box<dyn tokio_postgres::types::ToSql + Sync>> = statement
+                .parameters
+                .iter()
+                .zip(prepared.params())
+                .map(|(parameter, wanted)| -> Box<dyn tokio_postgres::types::ToSql + Sync> {
+                    match parameter {
+                        Parameter::Integer(number) => Box::new(*number),
+                        Parameter::Text(text) => Box::new(text.clone()),
+                        Parameter::Null if *wanted == tokio_postgres::types::Type::TEXT => {
+                            Box::new(None::<String>)
+                        }
+                        Parameter::Null => Box::new(None::<i64>),
+                    }
+                })
+                .collect();
+            let parameters: Vec<_> = parameters.iter().map(|parameter| &**parameter).collect();
+            id = client.query_opt(&prepared, &parameters).await.unwrap();
+        }
+        client.batch_execute(end).await.unwrap();
+        assert_eq!(id.is_some(), id_is_given, "{end}");
+        assert_eq!(count(&store).await, stored, "{end}");
+    }
+}
