@@ -56,6 +56,11 @@ impl App {
         self.global.store.as_deref().filter(|_| is_asked)
     }
 
+    /// The store that was named, by this call or by the environment.
+    pub fn store(&self) -> Option<&str> {
+        self.global.store.as_deref()
+    }
+
     /// The zone that dates are read and shown in.
     pub fn zone(&self, config: &Config) -> TimeZone {
         self.global.time_zone.clone().or(config.time_zone.clone()).unwrap_or(TimeZone::UTC)

@@ -1,6 +1,7 @@
 //! Values that people give as arguments or in the config file, read into the library's types.
 
 use std::io::Read;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use action_scheduler::runner::BatchSize;
@@ -112,6 +113,12 @@ pub fn clean_interval(text: &str) -> Result<CleanInterval> {
 pub fn workers(text: &str) -> Result<usize, Invalid> {
     let number = text.parse().ok().filter(|number| (1..=10_000).contains(number));
     number.ok_or_else(|| Invalid::new("workers", text, "expected a whole number from 1 to 10000"))
+}
+
+/// How many runners share the work.
+pub fn runners(text: &str) -> Result<NonZeroU32, Invalid> {
+    let number = text.parse().ok().filter(|number: &NonZeroU32| number.get() <= 64);
+    number.ok_or_else(|| Invalid::new("runners", text, "expected a whole number from 1 to 64"))
 }
 
 /// A number of bytes: `268435456`, `256M`, `1.5 GiB`.

@@ -51,6 +51,9 @@ pub enum Command {
     CheckConfig(check_config::Options),
     /// Measure how fast the engine is on this machine
     Bench(bench::Options),
+    /// Take part in a measurement
+    #[command(hide = true)]
+    BenchRunner(bench::runner::Options),
     /// Print a completion script for a shell
     Completions(completions::Options),
 }
@@ -70,6 +73,7 @@ pub async fn run(app: &App, command: Command) -> Result<()> {
         Command::Watch(options) => watch::run(app, options).await,
         Command::CheckConfig(options) => check_config::run(app, &options),
         Command::Bench(options) => bench::run(app, options).await,
+        Command::BenchRunner(options) => bench::runner::run(app, &options).await,
         Command::Completions(options) => completions::run(&options),
     }
 }

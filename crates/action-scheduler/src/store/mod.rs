@@ -14,6 +14,7 @@ mod insert;
 #[cfg(feature = "mysql")]
 pub mod mysql;
 mod native;
+pub(crate) mod outside;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod runners;

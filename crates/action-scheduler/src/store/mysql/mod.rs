@@ -18,6 +18,7 @@ mod groups;
 mod insert;
 mod log;
 mod optimize;
+pub(super) mod outside;
 pub(crate) mod php;
 mod row;
 mod runners;

@@ -16,6 +16,7 @@ pub(super) mod floor;
 mod frontier;
 mod insert;
 mod names;
+pub(super) mod outside;
 mod rounds;
 mod row;
 mod runners;
@@ -98,8 +99,7 @@ impl PostgresStore {
 
     /// What opening the store would change in the database.
     pub(super) async fn pending_migrations(url: &PostgresUrl) -> Result<Vec<Migration>> {
-        let opener = Opener::new(url.clone(), ServerClock::new(Clock::system()), Arc::default())?;
-        Ok(schema::pending(&connect(&opener, url).await?, url).await?)
+        Ok(schema::pending(&connect_alone(url).await?, url).await?)
     }
 
     /// A value that was read, or what is wrong with it.
@@ -123,6 +123,12 @@ async fn connect(opener: &Opener, url: &PostgresUrl) -> Result<tokio_postgres::C
     // Whoever uses the connection is told of its end.
     tokio::spawn(async move { drop(driver.await) });
     Ok(client)
+}
+
+/// A connection that belongs to no store.
+async fn connect_alone(url: &PostgresUrl) -> Result<tokio_postgres::Client, StoreError> {
+    let opener = Opener::new(url.clone(), ServerClock::new(Clock::system()), Arc::default())?;
+    connect(&opener, url).await
 }
 
 impl Drop for PostgresStore {

@@ -15,6 +15,7 @@ mod insert;
 mod lists;
 mod log;
 mod names;
+pub(super) mod outside;
 mod readers;
 mod row;
 mod runners;

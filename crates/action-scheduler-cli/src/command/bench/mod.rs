@@ -1,0 +1,144 @@
+//! `bench`: measure the engine and the least that the same rows cost.
+
+mod drain;
+pub mod runner;
+mod steady;
+
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::time::Duration;
+
+use action_scheduler::store::StoreUrl;
+use anyhow::Result;
+use clap::Args;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::input;
+use crate::output;
+use crate::terminal::activity;
+
+const EXAMPLES: &str = "\
+Examples:
+  action-scheduler bench
+  action-scheduler bench --actions 1000000 --runners 4 --json
+  action-scheduler bench --backlog 1000000
+  action-scheduler bench --rate 2000 --for 3m --hold-transaction
+  action-scheduler --store sqlite:/mnt/disk/bench.db bench
+
+Without --store it works on a file in the current folder, which it removes when it is done. With
+--store that store must not hold any actions; what was measured stays in it. The floor is the same
+rows inserted, claimed, started, finished and logged by bare set-based SQL on one connection: the
+ratio tells what the engine adds, whatever the machine.
+
+With --rate, actions are enqueued at a steady rate while a runner runs them, and the last tenth of
+the time is compared with the first.";
+
+/// What to measure.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Options {
+    /// How many actions are drained
+    #[arg(long, value_name = "N", default_value_t = 200_000,
+          value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    actions: u64,
+    /// How many further actions are pending and due meanwhile
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    backlog: u64,
+    /// How many further actions are pending and not yet due meanwhile
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    not_due: u64,
+    /// How many actions a runner executes at once
+    #[arg(long, value_name = "N", default_value_t = 512,
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    workers: u32,
+    /// How many runners drain: more than one are processes of their own
+    #[arg(long, value_name = "N", default_value = "1", value_parser = input::runners)]
+    runners: NonZeroU32,
+    /// Instead of a drain, enqueue so many actions a second while a runner runs them
+    #[arg(long, value_name = "N", requires = "time",
+          conflicts_with_all = ["actions", "backlog", "not_due", "runners"],
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    rate: Option<u32>,
+    /// For how long, with --rate
+    #[arg(long = "for", value_name = "TIME", requires = "rate",
+          value_parser = input::positive_duration)]
+    time: Option<Duration>,
+    /// Hold a transaction open elsewhere meanwhile, with --rate
+    #[arg(long, requires = "rate")]
+    hold_transaction: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Does it.
+pub async fn run(app: &App, options: Options) -> Result<()> {
+    let target = Target::of(app)?;
+    let bar = activity();
+    let progress = |step: &str| bar.set_message(step.to_owned());
+    match options.rate.zip(options.time) {
+        None => {
+            let measured = drain::measure(&target, &options, &progress).await;
+            bar.finish_and_clear();
+            target.remove_own();
+            print(app, &options, &measured?, drain::rows)
+        }
+        Some((rate, time)) => {
+            let measured = steady::measure(&target, &options, rate, time, &progress).await;
+            bar.finish_and_clear();
+            target.remove_own();
+            print(app, &options, &measured?, steady::rows)
+        }
+    }
+}
+
+/// The store that is measured.
+struct Target {
+    url: StoreUrl,
+    /// The same as it was written, with its password.
+    text: String,
+    /// The file that is there for the measurement alone.
+    own: Option<String>,
+}
+
+impl Target {
+    fn of(app: &App) -> Result<Self> {
+        if let Some(text) = app.store_option() {
+            return Ok(Self { url: text.parse()?, text: text.to_owned(), own: None });
+        }
+        let file = format!("action-scheduler-bench-{}.db", std::process::id());
+        let text = format!("sqlite:{file}");
+        Ok(Self { url: StoreUrl::Sqlite { file: file.clone() }, text, own: Some(file) })
+    }
+
+    fn remove_own(&self) {
+        let Some(own) = &self.own else { return };
+        for end in ["", "-wal", "-shm"] {
+            // What is not there need not be removed.
+            let _ = std::fs::remove_file(Path::new(&format!("{own}{end}")));
+        }
+    }
+}
+
+type Rows = Vec<(&'static str, String)>;
+
+fn print<R: Serialize>(
+    app: &App,
+    options: &Options,
+    report: &R,
+    rows: impl FnOnce(&R) -> Rows,
+) -> Result<()> {
+    if options.json {
+        return output::print(&output::json(report)?);
+    }
+    output::print(&output::details(&rows(report), &app.terminal))
+}
+
+fn per_second(rate: f64) -> String {
+    format!("{}/s", output::thousands(rate.round() as u64))
+}
+
+fn ms(time: f64) -> String {
+    format!("{time:.2} ms")
+}

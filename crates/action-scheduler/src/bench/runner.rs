@@ -1,0 +1,46 @@
+//! A runner of the benchmark, with handlers of its own.
+
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+
+use super::failed;
+use crate::error::Result;
+use crate::log::Context;
+use crate::runner::{RunReport, Runner, RunnerConfig, Shutdown};
+use crate::scheduler::Scheduler;
+use crate::store::Store;
+
+/// A runner at work.
+pub(super) struct BenchRunner {
+    shutdown: Shutdown,
+    runner: JoinHandle<Result<RunReport>>,
+}
+
+impl BenchRunner {
+    /// Starts one that executes so many actions at once, with the handlers that `bind` binds.
+    pub(super) fn start(
+        store: &Arc<dyn Store>,
+        workers: usize,
+        bind: impl FnOnce(&Scheduler) -> Result<()>,
+    ) -> Result<Self> {
+        let scheduler =
+            Scheduler::builder(Arc::clone(store)).context(Context::new("bench")).build();
+        bind(&scheduler)?;
+        let shutdown = Shutdown::new();
+        let config = RunnerConfig { workers, ..RunnerConfig::default() };
+        let runner = tokio::spawn(Runner::new(scheduler, config).run(shutdown.clone()));
+        Ok(Self { shutdown, runner })
+    }
+
+    /// Whether it came to an end of its own; if so, [`BenchRunner::stop`] says why.
+    pub(super) fn has_ended(&self) -> bool {
+        self.runner.is_finished()
+    }
+
+    /// Stops it; returns when its last results are recorded.
+    pub(super) async fn stop(self) -> Result<RunReport> {
+        self.shutdown.stop();
+        self.runner.await.map_err(|error| failed(format!("the runner: {error}")))?
+    }
+}
