@@ -17,6 +17,14 @@ pub struct MySqlUrl {
     database: String,
     prefix: String,
     socket: Option<String>,
+    tls: Tls,
+}
+
+/// Whether the connection is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tls {
+    Off,
+    Required,
 }
 
 const EXPECTED: &str =
@@ -43,6 +51,7 @@ impl MySqlUrl {
             .socket(self.socket.clone())
             // Whoever names a socket gets it, and nobody else: what is asked for is what is done.
             .prefer_socket(false)
+            .ssl_opts((self.tls == Tls::Required).then(mysql_async::SslOpts::default))
     }
 }
 
@@ -77,6 +86,7 @@ impl FromStr for MySqlUrl {
             database,
             prefix: "wp_".into(),
             socket: None,
+            tls: Tls::Off,
         };
         for (option, value) in url.query_pairs() {
             match &*option {
@@ -88,9 +98,15 @@ impl FromStr for MySqlUrl {
                     return Err(refuse(&problem));
                 }
                 "socket" => options.socket = Some(value.into_owned()),
+                "tls" if value == "off" => options.tls = Tls::Off,
+                "tls" if value == "required" => options.tls = Tls::Required,
+                "tls" => {
+                    return Err(refuse(&format_args!("tls {value:?}: expected off or required")));
+                }
                 _ => {
-                    let problem =
-                        format_args!("there is no option {option:?}; there are prefix and socket");
+                    let problem = format_args!(
+                        "there is no option {option:?}; there are prefix, socket and tls"
+                    );
                     return Err(refuse(&problem));
                 }
             }
@@ -113,6 +129,9 @@ impl fmt::Display for MySqlUrl {
             write!(f, "{user}{password}@")?;
         }
         write!(f, "{}:{}/{}?prefix={}", self.host, self.port, self.database, self.prefix)?;
+        if self.tls == Tls::Required {
+            f.write_str("&tls=required")?;
+        }
         match &self.socket {
             Some(socket) => write!(f, "&socket={socket}"),
             None => Ok(()),
@@ -146,6 +165,7 @@ mod tests {
             ("mysql://u:secret@h/wp?prefx=wp_", "there is no option \"prefx\""),
             ("mysql://u:secret@h/wp?prefix=a-b", "prefix \"a-b\""),
             ("mysql://u:secret@h", "it names no database"),
+            ("mysql://u:secret@h/wp?tls=yes", "tls \"yes\": expected off or required"),
             ("mysql://u:secret@h:port/wp", "invalid port"),
         ] {
             let error = url.parse::<MySqlUrl>().unwrap_err();

@@ -4,6 +4,8 @@ mod bad_rows;
 mod fixture;
 mod lost;
 mod opening;
+mod optimize;
+mod statements;
 mod together;
 
 use action_scheduler::action::{ActionId, Attempt, NewAction, RunnerId};
