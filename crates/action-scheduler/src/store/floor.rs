@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "mysql")]
+use super::mysql;
 #[cfg(feature = "postgres")]
 use super::postgres;
 use super::{StoreUrl, sqlite};
@@ -13,6 +15,8 @@ use crate::error::Result;
 pub(crate) async fn drain(url: &StoreUrl, actions: u64, batch: u32) -> Result<Duration> {
     match url {
         StoreUrl::Sqlite { file } => sqlite::floor::drain(file, actions, batch).await,
+        #[cfg(feature = "mysql")]
+        StoreUrl::MySql(url) => mysql::floor::drain(url, actions, batch).await,
         #[cfg(feature = "postgres")]
         StoreUrl::Postgres(url) => postgres::floor::drain(url, actions, batch).await,
     }

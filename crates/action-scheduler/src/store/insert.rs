@@ -17,7 +17,7 @@ pub struct Insert {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Statement {
     /// The text, with placeholders as the store's database has them: `?1`, `?2`, … for SQLite, `$1`, `$2`, … for
-    /// PostgreSQL, which takes integers as `bigint`.
+    /// PostgreSQL, which takes integers as `bigint`, and `?` for MySQL and MariaDB.
     pub sql: Cow<'static, str>,
     /// The parameters, in order.
     pub parameters: Vec<Parameter>,

@@ -11,6 +11,7 @@ mod clean;
 mod finish;
 pub(crate) mod floor;
 mod insert;
+#[cfg(feature = "mysql")]
 pub mod mysql;
 mod native;
 pub(crate) mod outside;

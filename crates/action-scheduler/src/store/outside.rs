@@ -2,6 +2,8 @@
 
 use std::any::Any;
 
+#[cfg(feature = "mysql")]
+use super::mysql;
 #[cfg(feature = "postgres")]
 use super::postgres;
 use super::{StoreUrl, sqlite};
@@ -18,6 +20,8 @@ pub(crate) async fn hold_transaction(url: &StoreUrl) -> Result<HeldTransaction> 
         StoreUrl::Sqlite { file } => Box::new(sqlite::outside::hold_transaction(file).await?),
         #[cfg(feature = "postgres")]
         StoreUrl::Postgres(url) => Box::new(postgres::outside::hold_transaction(url).await?),
+        #[cfg(feature = "mysql")]
+        StoreUrl::MySql(url) => Box::new(mysql::outside::hold_transaction(url).await?),
     };
     Ok(HeldTransaction { _connection: connection })
 }
@@ -51,5 +55,8 @@ pub(crate) async fn counters(url: &StoreUrl) -> Result<Option<Counters>> {
         StoreUrl::Sqlite { .. } => Ok(None),
         #[cfg(feature = "postgres")]
         StoreUrl::Postgres(url) => postgres::outside::counters(url).await.map(Some),
+        // InnoDB keeps old versions in its undo log, not among the rows.
+        #[cfg(feature = "mysql")]
+        StoreUrl::MySql(_) => Ok(None),
     }
 }

@@ -5,6 +5,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::Store;
+#[cfg(feature = "mysql")]
+use super::mysql::{MySqlStore, MySqlUrl};
 #[cfg(feature = "postgres")]
 use super::postgres::{PostgresStore, PostgresUrl};
 use super::sqlite::SqliteStore;
@@ -16,6 +18,7 @@ use crate::time::Clock;
 /// | URL | store |
 /// |---|---|
 /// | `sqlite:FILE` | one SQLite file |
+/// | `mysql://USER:PASSWORD@HOST:PORT/DATABASE?prefix=wp_` | the WordPress plugin's tables, on MySQL or MariaDB |
 /// | `postgres://USER:PASSWORD@HOST/DATABASE?schema=NAME` | a schema of a PostgreSQL database |
 ///
 /// Shown without its password.
@@ -26,6 +29,9 @@ pub enum StoreUrl {
         /// Its path.
         file: String,
     },
+    /// The plugin's tables on a server.
+    #[cfg(feature = "mysql")]
+    MySql(MySqlUrl),
     /// A schema of a PostgreSQL database.
     #[cfg(feature = "postgres")]
     Postgres(Box<PostgresUrl>),
@@ -48,6 +54,8 @@ impl FromStr for StoreUrl {
     fn from_str(url: &str) -> Result<Self> {
         match url.split_once(':') {
             Some(("sqlite", file)) => Ok(Self::Sqlite { file: file.to_owned() }),
+            #[cfg(feature = "mysql")]
+            Some(("mysql" | "mariadb", _)) => Ok(Self::MySql(url.parse()?)),
             #[cfg(feature = "postgres")]
             Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {
                 Ok(Self::Postgres(Box::new(PostgresUrl::parse(url)?)))
@@ -55,7 +63,8 @@ impl FromStr for StoreUrl {
             _ => Err(StoreError::new(
                 StoreErrorKind::Url,
                 format!(
-                    "store URL {:?}: expected sqlite:FILE, such as sqlite:shop.db, or postgres://USER@HOST/DATABASE",
+                    "store URL {:?}: expected sqlite:FILE, such as sqlite:shop.db, postgres://USER@HOST/DATABASE, \
+                     or mysql://USER@HOST/DATABASE",
                     redact(url)
                 ),
             )
@@ -68,6 +77,8 @@ impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite { file } => write!(f, "sqlite:{file}"),
+            #[cfg(feature = "mysql")]
+            Self::MySql(url) => url.fmt(f),
             #[cfg(feature = "postgres")]
             Self::Postgres(url) => url.fmt(f),
         }
@@ -79,6 +90,8 @@ impl StoreUrl {
     pub async fn open(&self) -> Result<Arc<dyn Store>> {
         match self {
             Self::Sqlite { file } => Ok(Arc::new(SqliteStore::open(file, Clock::system()).await?)),
+            #[cfg(feature = "mysql")]
+            Self::MySql(url) => Ok(Arc::new(MySqlStore::open(url, Clock::remote()).await?)),
             #[cfg(feature = "postgres")]
             Self::Postgres(url) => {
                 Ok(Arc::new(PostgresStore::open_at(url, Clock::remote()).await?))
@@ -90,6 +103,8 @@ impl StoreUrl {
     pub async fn pending_migrations(&self) -> Result<Vec<Migration>> {
         match self {
             Self::Sqlite { file } => super::sqlite::pending_migrations(file).await,
+            #[cfg(feature = "mysql")]
+            Self::MySql(url) => MySqlStore::pending_migrations(url).await,
             #[cfg(feature = "postgres")]
             Self::Postgres(url) => PostgresStore::pending_migrations(url).await,
         }

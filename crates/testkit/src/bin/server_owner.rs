@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails is to panic")]
 
-use testkit::servers::{MariaDb, Postgres};
+use testkit::servers::{Galera, MariaDb, Postgres};
 
 #[tokio::main]
 async fn main() {
@@ -10,6 +10,7 @@ async fn main() {
     match kind.as_str() {
         "postgres" => own(&Postgres::start().await, Postgres::url).await,
         "mariadb" => own(&MariaDb::start().await, MariaDb::url).await,
+        "galera" => own(&Galera::start().await, |cluster| cluster.node(0).url()).await,
         "shared-postgres" => own(Postgres::shared().await, Postgres::url).await,
         "shared-mariadb" => own(MariaDb::shared().await, MariaDb::url).await,
         kind => panic!("no kind of server: {kind}"),

@@ -5,8 +5,8 @@ use action_scheduler::action::{ActionId, Attempt};
 use action_scheduler::log::{NewLogEntry, Step};
 use action_scheduler::store::{ChainChange, Finish, Outcome, Requeue, Start};
 
-use super::StoreUnderTest;
 use super::scene::*;
+use super::{DatesKept, StoreUnderTest};
 
 /// Every step of a life is in the log, in order, with its time, attempt and context.
 pub async fn every_step_is_in_the_log(store: StoreUnderTest) {
@@ -106,7 +106,11 @@ pub async fn entries_of_one_call_keep_their_order(store: StoreUnderTest) {
 /// An entry keeps the time it was given; without one, it is of now.
 pub async fn an_entry_keeps_the_time_it_was_given(store: StoreUnderTest) {
     let id = store.put(action("a")).await;
-    let given = "2020-02-03T04:05:06.789012Z".parse().unwrap();
+    let given = match store.limits().dates {
+        DatesKept::Micros => "2020-02-03T04:05:06.789012Z",
+        DatesKept::Seconds => "2020-02-03T04:05:06Z",
+    };
+    let given = given.parse().unwrap();
     let old = NewLogEntry { at: Some(given), step: Step::Note, message: None };
     let new = NewLogEntry { at: None, step: Step::Output, message: Some(String::new()) };
     store.append_log(vec![(id, old), (id, new)], &context()).await.unwrap();

@@ -22,6 +22,7 @@ pub mod chains;
 pub mod claim;
 pub mod clean;
 pub mod insert;
+mod limits;
 pub mod log;
 pub mod query;
 pub mod recovery;
@@ -41,6 +42,8 @@ use action_scheduler::Store;
 use action_scheduler::time::Clock;
 use jiff::Timestamp;
 
+pub use self::limits::{ArgsKept, DatesKept, Limits};
+
 /// Where the clock of each test stands when it begins: 2026-01-15, noon.
 pub const NOON: &str = "2026-01-15T12:00:00Z";
 
@@ -48,6 +51,7 @@ pub const NOON: &str = "2026-01-15T12:00:00Z";
 #[derive(Clone)]
 pub struct StoreUnderTest {
     store: Arc<dyn Store>,
+    limits: Limits,
     _guard: Arc<dyn Any + Send + Sync>,
 }
 
@@ -59,7 +63,17 @@ impl StoreUnderTest {
 
     /// A store that needs `guard` to be kept. The store is dropped first.
     pub fn with_guard(store: impl Store, guard: impl Any + Send + Sync) -> Self {
-        Self { store: Arc::new(store), _guard: Arc::new(guard) }
+        Self { store: Arc::new(store), limits: Limits::NONE, _guard: Arc::new(guard) }
+    }
+
+    /// The same store, which can hold no more than this.
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// What it can hold.
+    pub fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// The store, to be shared with tasks.

@@ -34,7 +34,7 @@ pub(super) async fn found_or_started<S: Server>() -> S {
         return S::start_own().await;
     };
     let joined = tokio::task::spawn_blocking(move || {
-        let folder = Folder::join(&format!("{}-{run}", S::NAME));
+        let folder = Folder::join(&format!("{}-{run}", S::NAME), LINGER);
         let starting = File::create(folder.path().join("starting")).expect("a lock file");
         starting.lock().expect("a lock");
         (folder, starting)
@@ -44,7 +44,6 @@ pub(super) async fn found_or_started<S: Server>() -> S {
     if let Ok(port) = std::fs::read_to_string(&file) {
         return S::new(folder, port.parse().expect("a port, written whole"));
     }
-    folder.keep(LINGER);
     // Of a test that was killed on the way here.
     folder.clear();
     let port = free_port();

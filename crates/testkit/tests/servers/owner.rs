@@ -99,8 +99,36 @@ fn a_killed_owner_leaves_nothing_of_postgres() {
 }
 
 #[test]
+fn a_killed_postgres_leaves_no_shared_memory() {
+    let place = place();
+    let mut owner = Owner::spawn("postgres", place.path(), "shared memory");
+    owner.url();
+    let folder = std::fs::read_dir(place.path()).unwrap().next().unwrap().unwrap().path();
+    let noted = std::fs::read_to_string(folder.join("data/postmaster.pid")).unwrap();
+    let id = noted.lines().nth(6).unwrap().split_whitespace().last().unwrap();
+    let exists = || {
+        let segments = std::fs::read_to_string("/proc/sysvipc/shm").unwrap();
+        segments.lines().any(|line| line.split_whitespace().nth(1) == Some(id))
+    };
+    assert!(exists());
+    owner.kill();
+    assert_nothing_is_left(place.path());
+    assert!(!exists());
+}
+
+#[test]
 fn a_killed_owner_leaves_nothing_of_mariadb() {
     a_killed_owner_leaves_nothing("mariadb");
+}
+
+#[test]
+fn an_owner_killed_while_data_are_copied_to_a_node_leaves_nothing_of_a_cluster() {
+    let place = place();
+    let owner = Owner::spawn("galera", place.path(), "killed");
+    let copies = |line: &String| line.contains("wsrep_sst_rsync");
+    until("a node gets its data", || processes(place.path()).iter().any(copies));
+    owner.kill();
+    assert_nothing_is_left(place.path());
 }
 
 #[test]
@@ -162,4 +190,19 @@ fn runs_do_not_share_a_server() {
     let mut one = Owner::spawn("shared-mariadb", place.path(), "one");
     let mut other = Owner::spawn("shared-mariadb", place.path(), "other");
     assert_ne!(one.url(), other.url());
+    drop((one, other));
+    assert_nothing_is_left(place.path());
+}
+
+#[test]
+fn a_server_whose_folder_was_removed_ends_with_its_owner_too() {
+    let place = place();
+    let mut owner = Owner::spawn("mariadb", place.path(), "removed");
+    owner.url();
+    for folder in std::fs::read_dir(place.path()).unwrap() {
+        std::fs::remove_dir_all(folder.unwrap().path()).unwrap();
+    }
+    assert!(!processes(place.path()).is_empty());
+    owner.kill();
+    assert_nothing_is_left(place.path());
 }

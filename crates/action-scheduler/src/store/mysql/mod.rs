@@ -1,4 +1,424 @@
-//! The WordPress plugin's own tables, on MySQL and MariaDB.
+//! The WordPress plugin's own tables, on MySQL and MariaDB: the plugin and this program can work on one queue.
+//!
+//! What the plugin's layout cannot hold stands in tables of ours beside it (`tables`). What PHP writes into columns is
+//! read and written by `php`. Every step is one transaction (`transaction`), which is done again when the server takes
+//! it back to let another through.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the store reads and writes its rows with it"))]
+mod adopt;
+mod chains;
+mod change;
+mod claim;
+mod clean;
+mod clock;
+mod connection;
+mod error;
+mod finish;
+pub(super) mod floor;
+mod groups;
+mod insert;
+mod log;
+mod optimize;
+pub(super) mod outside;
 pub(crate) mod php;
+mod row;
+mod runners;
+mod schema;
+mod select;
+mod sql;
+mod start;
+mod statements;
+mod stats;
+mod tables;
+mod transaction;
+mod unique;
+mod url;
+mod window;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio::sync::watch as signal;
+
+use self::clean::Sweep;
+use self::connection::Connections;
+use self::error::{Outcome, Trouble};
+use self::groups::Groups;
+pub use self::optimize::Index;
+use self::php::site_time::SiteTime;
+use self::tables::Tables;
+use self::transaction::{Database, Tries, Write};
+pub use self::url::MySqlUrl;
+use self::window::Windows;
+use super::*;
+use crate::action::Group;
+
+/// A store in the plugin's tables.
+pub struct MySqlStore {
+    clock: Clock,
+    wake: signal::Sender<u64>,
+    database: Database,
+    /// What is claimed next, as far as is known. Claims of one process take turns here.
+    windows: tokio::sync::Mutex<Windows>,
+    /// What came into the queue and has not been looked at by the windows.
+    returned: Mutex<Vec<ActionId>>,
+    sweep: tokio::sync::Mutex<Sweep>,
+    /// The latest time that was claimed at.
+    latest: Mutex<Timestamp>,
+    /// Up to which id the plugin's recurring actions have been adopted.
+    adopted: AtomicI64,
+}
+
+/// Looks something up, again if the connection is lost.
+macro_rules! read {
+    ($store:expr, $what:literal, |$read:ident| $job:expr) => {{
+        let mut tries = Tries::new($what);
+        loop {
+            let mut $read = $store.database.begin_read().await;
+            let outcome = $job.await;
+            if let Some(found) = $read.end(outcome, &mut tries).await? {
+                break Ok(found);
+            }
+        }
+    }};
+}
+
+/// Does something in one transaction, again if it is taken back.
+macro_rules! write {
+    ($store:expr, $what:literal, |$write:ident| $job:expr) => {{
+        let mut tries = Tries::new($what);
+        loop {
+            let mut $write = $store.database.begin($store.clock.now()).await;
+            let outcome = $job.await;
+            let brings = Brings::take(&mut $write);
+            if let Some(done) = $write.end(outcome, &mut tries).await? {
+                $store.tell(brings);
+                break Ok(done);
+            }
+        }
+    }};
+}
+
+/// What a transaction brings to those who wait for work.
+struct Brings {
+    wakes: bool,
+    returned: Vec<ActionId>,
+}
+
+impl Brings {
+    fn take(write: &mut Write<'_>) -> Self {
+        Self { wakes: write.wakes, returned: std::mem::take(&mut write.returned) }
+    }
+}
+
+impl MySqlStore {
+    /// Opens the tables, and creates what is missing. [`Clock::remote`] is set by the database's clock.
+    pub async fn open(url: &MySqlUrl, clock: Clock) -> Result<Self> {
+        let place = url.to_string();
+        let told = |trouble: Trouble| trouble.tell("opening", &place);
+        let tables = Tables::new(url.prefix());
+        let connections = Connections::new(url);
+        let site = Self::prepare(url, &connections, &tables).await.map_err(told)?;
+        let database = Database {
+            connections,
+            tables,
+            place: place.clone(),
+            site,
+            groups: Groups::default(),
+            optimized: AtomicBool::new(false),
+        };
+        let store = Self {
+            latest: Mutex::new(Timestamp::MIN),
+            clock,
+            wake: signal::Sender::new(0),
+            database,
+            windows: tokio::sync::Mutex::default(),
+            returned: Mutex::default(),
+            sweep: tokio::sync::Mutex::default(),
+            adopted: AtomicI64::new(0),
+        };
+        store.set_clock().await?;
+        store.look_for_keys().await?;
+        Ok(store)
+    }
+
+    /// What [`MySqlStore::open`] would create, in order; nothing is changed.
+    pub async fn pending_migrations(url: &MySqlUrl) -> Result<Vec<Migration>> {
+        let pending = async {
+            let mut connection = Connections::new(url).open().await?;
+            let pending = schema::pending(&mut connection, url, &Tables::new(url.prefix())).await?;
+            connection.disconnect().await?;
+            Outcome::Ok(pending)
+        };
+        pending.await.map_err(|trouble| trouble.tell("looking at the tables", &url.to_string()))
+    }
+
+    async fn prepare(
+        url: &MySqlUrl,
+        connections: &Connections,
+        tables: &Tables,
+    ) -> Outcome<SiteTime> {
+        let mut connection = connections.open().await?;
+        schema::prepare(&mut connection, url, tables).await?;
+        let zone = schema::option(&mut connection, url, tables, "timezone_string").await?;
+        let offset = schema::option(&mut connection, url, tables, "gmt_offset").await?;
+        let site = SiteTime::from_options(
+            zone.as_deref().unwrap_or_default(),
+            offset.as_deref().unwrap_or_default(),
+        )?;
+        connection.disconnect().await?;
+        Ok(site)
+    }
+
+    async fn set_clock(&self) -> Result<()> {
+        read!(self, "reading the database's clock", |read| clock::set(&mut read, &self.clock))
+    }
+
+    /// Tells those who wait for work what came.
+    fn tell(&self, brings: Brings) {
+        if !brings.returned.is_empty() {
+            let mut returned = self.returned.lock().unwrap_or_else(PoisonError::into_inner);
+            returned.extend(brings.returned);
+        }
+        if brings.wakes {
+            self.wake.send_modify(|count| *count = count.wrapping_add(1));
+        }
+    }
+
+    /// The numbers of the groups of new actions.
+    async fn groups_of(&self, actions: &[Insert]) -> Result<HashMap<Group, u64>> {
+        let mut numbers = HashMap::new();
+        for Insert { action, .. } in actions {
+            if !numbers.contains_key(&action.group) {
+                let number: Result<u64> = read!(self, "looking for a group", |read| {
+                    groups::number(&mut read, &action.group)
+                });
+                numbers.insert(action.group.clone(), number?);
+            }
+        }
+        Ok(numbers)
+    }
+
+    /// Gives chains to the plugin's recurring actions that have come since the last time.
+    async fn adopt(&self) -> Result<()> {
+        let mut after = self.adopted.load(Ordering::Relaxed);
+        let seen = self.greatest_id().await?;
+        loop {
+            let next: Result<Option<i64>> = write!(self, "adopting recurring actions", |write| {
+                adopt::adopt_next(&mut write, after)
+            });
+            match next? {
+                Some(next) => after = next,
+                None => break,
+            }
+        }
+        self.adopted.fetch_max(seen, Ordering::Relaxed);
+        Ok(())
+    }
+
+    async fn greatest_id(&self) -> Result<i64> {
+        let sql = format!(
+            "SELECT action_id FROM {} ORDER BY action_id DESC LIMIT 1",
+            self.database.tables.actions
+        );
+        let rows: Result<Vec<mysql_async::Row>> =
+            read!(self, "looking for actions", |read| read.rows(&sql));
+        Ok(rows?.first().and_then(|row| row.get::<i64, _>(0)).unwrap_or_default())
+    }
+
+    /// The latest time that was claimed at before `now`, which becomes it.
+    fn replace_latest(&self, now: Timestamp) -> Timestamp {
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *latest, now)
+    }
+}
+
+#[async_trait]
+impl Store for MySqlStore {
+    fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    fn wake(&self) -> signal::Receiver<u64> {
+        self.wake.subscribe()
+    }
+
+    async fn insert(&self, actions: Vec<Insert>) -> Result<Vec<Option<ActionId>>> {
+        let groups = self.groups_of(&actions).await?;
+        write!(self, "storing actions", |write| insert::insert(&mut write, &actions, &groups))
+    }
+
+    fn insert_statements(&self, action: &Insert) -> Vec<Statement> {
+        statements::statements(&self.database, action, self.clock.now())
+    }
+
+    async fn claim(&self, request: ClaimRequest) -> Result<Claiming> {
+        let mut windows = self.windows.lock().await;
+        let returned =
+            std::mem::take(&mut *self.returned.lock().unwrap_or_else(PoisonError::into_inner));
+        windows.hint(&returned);
+        let mut tries = Tries::new("claiming actions");
+        loop {
+            let now = self.clock.now();
+            let mut write = self.database.begin(now).await;
+            let latest = self.replace_latest(now);
+            let outcome = async {
+                if now < latest {
+                    claim::follow_clock_back(&mut write, latest).await?;
+                    windows.forget();
+                }
+                claim::claim(&mut write, &request, &mut windows).await
+            }
+            .await;
+            let brings = Brings::take(&mut write);
+            match write.end(outcome, &mut tries).await {
+                Ok(Some(claiming)) => {
+                    self.tell(brings);
+                    return Ok(claiming);
+                }
+                // What was taken out of the windows was not claimed; or our key has been taken away.
+                Ok(None) => {
+                    windows.forget();
+                    self.look_for_keys().await?;
+                }
+                Err(error) => {
+                    windows.forget();
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    async fn start(&self, starts: Vec<Start>, context: &Context) -> Result<Vec<Started>> {
+        write!(self, "starting actions", |write| start::start(&mut write, &starts, context))
+    }
+
+    async fn finish(&self, finishes: Vec<Finish>, context: &Context) -> Result<Vec<Recorded>> {
+        write!(self, "recording results", |write| finish::finish(&mut write, &finishes, context))
+    }
+
+    async fn release(&self, claims: Vec<ClaimId>, context: &Context) -> Result<u64> {
+        write!(self, "giving actions back", |write| claim::release(&mut write, &claims, context))
+    }
+
+    async fn register(&self, runner: NewRunner) -> Result<RunnerId> {
+        write!(self, "registering a runner", |write| runners::register(&mut write, &runner))
+    }
+
+    async fn heartbeat(&self, runner: RunnerId) -> Result<bool> {
+        self.set_clock().await?;
+        write!(self, "recording a heartbeat", |write| runners::heartbeat(&mut write, runner))
+    }
+
+    async fn unregister(&self, runner: RunnerId, context: &Context) -> Result<()> {
+        write!(self, "unregistering a runner", |write| runners::unregister(
+            &mut write, runner, context
+        ))
+    }
+
+    async fn runners(&self) -> Result<Vec<Runner>> {
+        read!(self, "reading the runners", |read| runners::list(&mut read))
+    }
+
+    async fn recover(&self, dead: Vec<DeadRunner>, context: &Context) -> Result<Recovery> {
+        self.adopt().await?;
+        write!(self, "recovering actions", |write| async {
+            adopt::mend(&mut write).await?;
+            adopt::fail_unknown_statuses(&mut write).await?;
+            runners::recover(&mut write, &dead, context).await
+        })
+    }
+
+    async fn cancel(
+        &self,
+        target: Target,
+        reason: Option<String>,
+        context: &Context,
+    ) -> Result<Vec<Change>> {
+        write!(self, "canceling actions", |write| change::cancel(
+            &mut write,
+            &target,
+            reason.as_deref(),
+            context
+        ))
+    }
+
+    async fn delete(&self, target: Target) -> Result<Vec<Change>> {
+        write!(self, "deleting actions", |write| change::delete(&mut write, &target))
+    }
+
+    async fn requeue(
+        &self,
+        ids: Vec<ActionId>,
+        to: Requeue,
+        context: &Context,
+    ) -> Result<Vec<Change>> {
+        write!(self, "putting actions back into the queue", |write| change::requeue(
+            &mut write, &ids, to, context
+        ))
+    }
+
+    async fn fetch(&self, ids: Vec<ActionId>) -> Result<Vec<Action>> {
+        read!(self, "reading actions", |read| select::fetch(&mut read, &ids))
+    }
+
+    async fn query(&self, query: Query) -> Result<Vec<Action>> {
+        read!(self, "looking for actions", |read| select::query(&mut read, &query))
+    }
+
+    async fn count(&self, query: Query) -> Result<u64> {
+        read!(self, "counting actions", |read| select::count(&mut read, &query))
+    }
+
+    async fn append_log(
+        &self,
+        entries: Vec<(ActionId, NewLogEntry)>,
+        context: &Context,
+    ) -> Result<()> {
+        write!(self, "writing the log", |write| log::append(&mut write, &entries, context))
+    }
+
+    async fn logs(&self, ids: Vec<ActionId>) -> Result<Vec<LogEntry>> {
+        read!(self, "reading the log", |read| log::read(&mut read, &ids))
+    }
+
+    async fn next_due(&self, filter: ClaimFilter) -> Result<Option<Timestamp>> {
+        read!(self, "looking for the next date", |read| claim::next_due(&mut read, &filter))
+    }
+
+    async fn chains(&self, query: ChainQuery) -> Result<Vec<Chain>> {
+        self.adopt().await?;
+        read!(self, "looking for chains", |read| chains::query(&mut read, &query))
+    }
+
+    async fn change_chain(
+        &self,
+        id: ChainId,
+        change: ChainChange,
+        context: &Context,
+    ) -> Result<ChainChanged> {
+        write!(self, "changing a chain", |write| chains::change(&mut write, id, &change, context))
+    }
+
+    async fn hooks(&self) -> Result<Vec<Hook>> {
+        read!(self, "reading the hooks", |read| stats::hooks(&mut read))
+    }
+
+    async fn stats(&self) -> Result<Stats> {
+        let now = self.clock.now();
+        read!(self, "reading figures", |read| stats::stats(&mut read, now))
+    }
+
+    async fn clean(&self, batch: CleanBatch) -> Result<Cleaned> {
+        write!(self, "cleaning", |write| clean::clean(&mut write, &batch))
+    }
+
+    async fn clean_orphans(&self, limit: u32) -> Result<u64> {
+        let mut sweep = self.sweep.lock().await;
+        write!(self, "cleaning orphans", |write| clean::clean_orphans(
+            &mut write, limit, &mut sweep
+        ))
+    }
+}

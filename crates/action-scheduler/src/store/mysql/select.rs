@@ -1,0 +1,321 @@
+//! A [`Query`] as SQL.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use mysql_async::Row;
+
+use super::error::Outcome;
+use super::php::stored_args::StoredArgs;
+use super::row::{
+    self, Columns, OWN_COLUMNS, OWN_WIDTH, PLUGIN_COLUMNS, PLUGIN_WIDTH, RECURRENCE_COLUMNS,
+    RECURRENCE_WIDTH,
+};
+use super::sql::{List, Micros, Text};
+use super::tables::Tables;
+use super::transaction::{Ask, Read};
+use super::unique::{exactly, same_args};
+use crate::action::{Action, ActionId, Group};
+use crate::args::Args;
+use crate::query::{ArgsMatch, Claimed, CursorKey, Order, OrderBy, Query};
+use crate::store::native::args::contain;
+
+/// How many actions are read at once.
+const CHUNK: usize = 1000;
+
+/// When a row changed last: its end, else the start of its latest attempt, else its creation. Where we have not written
+/// that down, the plugin's own date of the last attempt stands in.
+const MODIFIED_AT: &str = "CASE WHEN a.status IN ('complete','failed','canceled') \
+    THEN COALESCE(t.finished_at, IF(a.last_attempt_gmt > 0, a.last_attempt_gmt, NULL), t.started_at, t.created_at, a.scheduled_date_gmt) \
+    ELSE COALESCE(t.started_at, IF(a.attempts > 0 AND a.last_attempt_gmt > 0, a.last_attempt_gmt, NULL), t.created_at, a.scheduled_date_gmt) END";
+
+/// What rows are sorted by before the id decides between equals.
+fn sort_column(order_by: OrderBy) -> Option<&'static str> {
+    match order_by {
+        OrderBy::Date => Some("a.scheduled_date_gmt"),
+        OrderBy::Modified => Some(MODIFIED_AT),
+        OrderBy::Hook => Some("CONVERT(a.hook USING utf8mb4) COLLATE utf8mb4_bin"),
+        OrderBy::Group => Some("CONVERT(COALESCE(g.slug, '') USING utf8mb4) COLLATE utf8mb4_bin"),
+        OrderBy::Id | OrderBy::None => None,
+    }
+}
+
+/// A part of a text in args as it stands in a column.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '/' => escaped.push_str("\\/"),
+            _ if character.is_ascii() => escaped.push(character),
+            _ => {
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    // Writing to a String cannot fail.
+                    let _ = write!(escaped, "\\u{unit:04x}");
+                }
+            }
+        }
+    }
+    escaped
+}
+
+/// A regular expression that finds a text, whatever the case of its ASCII letters.
+fn pattern(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() * 4);
+    for character in text.chars() {
+        match character {
+            'a'..='z' | 'A'..='Z' => {
+                let (lower, upper) =
+                    (character.to_ascii_lowercase(), character.to_ascii_uppercase());
+                pattern.extend(['[', lower, upper, ']']);
+            }
+            '0'..='9' | '_' => pattern.push(character),
+            _ if character.is_ascii() && !character.is_ascii_control() => {
+                pattern.extend(['\\', character]);
+            }
+            _ => pattern.push(character),
+        }
+    }
+    pattern
+}
+
+const ARGS: &str = "CONVERT(COALESCE(a.extended_args, a.args) USING utf8mb4) COLLATE utf8mb4_bin";
+
+/// All conditions of a query but the place after which it begins.
+fn conditions(tables: &Tables, query: &Query) -> Outcome<String> {
+    let mut all = vec!["1 = 1".to_owned()];
+    if let Some(ids) = &query.ids {
+        all.push(format!("a.action_id IN {}", List(ids.iter())));
+    }
+    if let Some(hook) = &query.hook {
+        all.push(exactly("a.hook", hook.as_str()));
+    }
+    if let Some(group) = &query.group {
+        let slug = exactly("g2.slug", group.as_str());
+        let groups = &tables.groups;
+        all.push(format!("a.group_id IN (SELECT g2.group_id FROM {groups} g2 WHERE {slug})"));
+    }
+    if !query.statuses.is_empty() {
+        let statuses = query.statuses.iter().map(|status| Text(status.as_str()).to_string());
+        all.push(format!("a.status IN {}", List(statuses)));
+    }
+    match &query.args {
+        // What cannot be stored is not found.
+        Some(ArgsMatch::Exact(args)) => all.push(match StoredArgs::new(args) {
+            Ok(stored) => same_args(&stored),
+            Err(_) => "0 = 1".to_owned(),
+        }),
+        Some(ArgsMatch::ContainsText(text)) => {
+            all.push(format!("LOCATE({}, {ARGS}) > 0", Text(&escaped(text))));
+        }
+        Some(ArgsMatch::ContainsJson(_)) | None => {}
+    }
+    for (comparator, date) in &query.scheduled {
+        all.push(format!("a.scheduled_date_gmt {} {}", comparator.as_str(), Micros(*date)));
+    }
+    for (comparator, date) in &query.modified {
+        all.push(format!("{MODIFIED_AT} {} {}", comparator.as_str(), Micros(*date)));
+    }
+    match query.claimed {
+        Some(Claimed::Any) => all.push("a.claim_id > 0".to_owned()),
+        Some(Claimed::None) => all.push("a.claim_id = 0".to_owned()),
+        Some(Claimed::By(claim)) => all.push(format!("a.claim_id = {claim}")),
+        None => {}
+    }
+    if let Some(chain) = query.chain {
+        let instances = &tables.instances;
+        all.push(format!(
+            "a.action_id IN (SELECT i2.action_id FROM {instances} i2 WHERE i2.chain_id = {chain})"
+        ));
+    }
+    if let Some(text) = &query.search {
+        let number = text.trim().parse::<u64>().unwrap_or_default();
+        let found = |what: &str, pattern: &str| format!("{what} REGEXP {}", Text(pattern));
+        all.push(format!(
+            "({} OR {} OR ({number} > 0 AND {number} IN (a.action_id, a.claim_id)))",
+            found("CONVERT(a.hook USING utf8mb4) COLLATE utf8mb4_bin", &pattern(text)),
+            found(ARGS, &pattern(&escaped(text)))
+        ));
+    }
+    Ok(all.join(" AND "))
+}
+
+/// The tables that the conditions and the order of a query are about.
+fn from(tables: &Tables, query: &Query) -> String {
+    let mut from = format!("{} a", tables.actions);
+    if query.order_by == OrderBy::Modified || !query.modified.is_empty() {
+        let _ = write!(from, " LEFT JOIN {} t ON t.action_id = a.action_id", tables.times);
+    }
+    if query.order_by == OrderBy::Group {
+        let _ = write!(from, " LEFT JOIN {} g ON g.group_id = a.group_id", tables.groups);
+    }
+    from
+}
+
+/// The ids that a query asks for, in its order.
+pub(super) async fn ids(source: &mut impl Ask, query: &Query) -> Outcome<Vec<ActionId>> {
+    let tables = source.tables();
+    let mut condition = conditions(tables, query)?;
+    let (direction, beyond) = match query.order {
+        Order::Ascending => ("ASC", ">"),
+        Order::Descending => ("DESC", "<"),
+    };
+    let sort = sort_column(query.order_by);
+    if let Some(cursor) = &query.after {
+        let id = cursor.id;
+        let key = match &cursor.key {
+            CursorKey::Time(date) => Some(Micros(*date).to_string()),
+            CursorKey::Text(text) => Some(Text(text).to_string()),
+            CursorKey::Id => None,
+        };
+        // Writing to a String cannot fail.
+        let _ = match (sort, key) {
+            // The first part lets a key serve the range.
+            (Some(column), Some(key)) => write!(
+                condition,
+                " AND {column} {beyond}= {key} AND ({column} {beyond} {key} OR a.action_id {beyond} {id})"
+            ),
+            _ => write!(condition, " AND a.action_id {beyond} {id}"),
+        };
+    }
+    let order = match sort {
+        Some(column) => format!("{column} {direction}, a.action_id {direction}"),
+        None => format!("a.action_id {direction}"),
+    };
+    let checks = checks_here(query);
+    let page = match (checks, query.limit, query.offset) {
+        (true, ..) | (false, None, 0) => String::new(),
+        (false, Some(limit), offset) => format!(" LIMIT {limit} OFFSET {offset}"),
+        (false, None, offset) => format!(" LIMIT 18446744073709551615 OFFSET {offset}"),
+    };
+    // A page by date of one status, one hook and one status, or all is in the order of a key of the plugin's; others
+    // are sorted.
+    let sql = format!(
+        "SELECT a.action_id{} FROM {} WHERE {condition} ORDER BY {order}{page}",
+        if checks { ", a.hook, a.claim_id, a.args, a.extended_args" } else { "" },
+        from(tables, query)
+    );
+    let rows = source.rows(&sql).await?;
+    if !checks {
+        return rows.iter().map(|row| row.action_id(0)).collect();
+    }
+    let limit = query.limit.map_or(usize::MAX, |limit| limit as usize);
+    let mut found = Vec::new();
+    for row in rows {
+        if is_found(&row, query)? {
+            found.push(row.action_id(0)?);
+        }
+    }
+    Ok(found.into_iter().skip(query.offset as usize).take(limit).collect())
+}
+
+/// Whether the database can only say which rows may match: args stand there with escapes, which look like text.
+fn checks_here(query: &Query) -> bool {
+    query.search.is_some()
+        || matches!(query.args, Some(ArgsMatch::ContainsText(_) | ArgsMatch::ContainsJson(_)))
+}
+
+/// Whether a row of id, hook, claim and args is what a query with [`checks_here`] asks for.
+fn is_found(row: &Row, query: &Query) -> Outcome<bool> {
+    let args = match StoredArgs::read(row.bytes(3), row.bytes(4)) {
+        Ok(args) => args,
+        Err(_) => Args::from_stored(
+            String::from_utf8_lossy(row.bytes(4).or(row.bytes(3)).unwrap_or_default()).as_ref(),
+        ),
+    };
+    let args_match = match &query.args {
+        Some(ArgsMatch::ContainsText(text)) => args.as_str().contains(text.as_str()),
+        Some(ArgsMatch::ContainsJson(wanted)) => contain(args.as_str(), wanted.as_str()),
+        Some(ArgsMatch::Exact(_)) | None => true,
+    };
+    let Some(text) = query.search.as_deref().filter(|_| args_match) else { return Ok(args_match) };
+    let lower = text.to_ascii_lowercase();
+    let within = |whole: &str| whole.to_ascii_lowercase().contains(&lower);
+    let number = text.trim().parse::<u64>().ok().filter(|number| *number > 0);
+    Ok(within(row.text(1)?)
+        || within(args.as_str())
+        || (number.is_some() && [row.number(0)?, row.number(2)?].map(Some).contains(&number)))
+}
+
+pub(super) async fn query(read: &mut Read<'_>, query: &Query) -> Outcome<Vec<Action>> {
+    query.check()?;
+    let ids = ids(read, query).await?;
+    fetch(read, &ids).await
+}
+
+/// The actions with these ids that exist, in the order asked for.
+pub(super) async fn fetch(read: &mut Read<'_>, ids: &[ActionId]) -> Outcome<Vec<Action>> {
+    let mut actions = Vec::with_capacity(ids.len());
+    for chunk in ids.chunks(CHUNK) {
+        let tables = &read.database.tables;
+        // By primary keys.
+        let sql = format!(
+            "SELECT {PLUGIN_COLUMNS}, {OWN_COLUMNS}, {RECURRENCE_COLUMNS}, g.slug FROM {} a \
+             LEFT JOIN {} t ON t.action_id = a.action_id LEFT JOIN {} i ON i.action_id = a.action_id \
+             LEFT JOIN {} c ON c.chain_id = i.chain_id LEFT JOIN {} g ON g.group_id = a.group_id \
+             WHERE a.action_id IN {}",
+            tables.actions,
+            tables.times,
+            tables.instances,
+            tables.chains,
+            tables.groups,
+            List(chunk.iter())
+        );
+        let rows = read.rows(&sql).await?;
+        let logged = logged(read, &rows).await?;
+        let mut found = HashMap::with_capacity(rows.len());
+        for row in &rows {
+            let id = row.action_id(0)?;
+            let slug = row.optional_text(PLUGIN_WIDTH + OWN_WIDTH + RECURRENCE_WIDTH)?;
+            let group = slug.map(Group::from_stored).unwrap_or_default();
+            found.insert(id, row::action(row, group, logged.get(&id).copied())?);
+        }
+        // One that is asked for twice is given twice.
+        actions.extend(chunk.iter().filter_map(|id| found.get(id).cloned()));
+    }
+    Ok(actions)
+}
+
+/// The dates of the first and the last entry in the log of those whose dates we have not written down.
+async fn logged(
+    read: &mut Read<'_>,
+    rows: &[Row],
+) -> Outcome<HashMap<ActionId, (Timestamp, Timestamp)>> {
+    let mut unknown = Vec::new();
+    for row in rows.iter().filter(|row| !row::has_times(row)) {
+        unknown.push(row.action_id(0)?);
+    }
+    if unknown.is_empty() {
+        return Ok(HashMap::new());
+    }
+    // Served by the key on the action.
+    let sql = format!(
+        "SELECT action_id, MIN(log_date_gmt), MAX(log_date_gmt) FROM {} WHERE action_id IN {} GROUP BY action_id",
+        read.database.tables.logs,
+        List(unknown.iter())
+    );
+    let mut logged = HashMap::new();
+    for row in read.rows(&sql).await? {
+        if let (Some(first), Some(last)) = (row.date(1), row.date(2)) {
+            logged.insert(row.action_id(0)?, (first, last));
+        }
+    }
+    Ok(logged)
+}
+
+pub(super) async fn count(read: &mut Read<'_>, query: &Query) -> Outcome<u64> {
+    if checks_here(query) {
+        let all =
+            Query { limit: None, offset: 0, after: None, order_by: OrderBy::None, ..query.clone() };
+        return Ok(ids(read, &all).await?.len() as u64);
+    }
+    let tables = &read.database.tables;
+    let unsorted = Query { order_by: OrderBy::None, ..query.clone() };
+    let sql = format!(
+        "SELECT COUNT(*) FROM {} WHERE {}",
+        from(tables, &unsorted),
+        conditions(tables, query)?
+    );
+    let rows = read.rows(&sql).await?;
+    Ok(rows.first().map(|row| row.number(0)).transpose()?.unwrap_or_default())
+}

@@ -1,0 +1,81 @@
+//! The names of the tables.
+
+/// The names of the tables, quoted, for [`format!`].
+#[derive(Debug, Clone)]
+pub(super) struct Tables {
+    /// The plugin's actions.
+    pub(super) actions: String,
+    /// The plugin's claims.
+    pub(super) claims: String,
+    /// The plugin's groups.
+    pub(super) groups: String,
+    /// The plugin's log.
+    pub(super) logs: String,
+    /// WordPress' options.
+    pub(super) options: String,
+    /// When actions were stored, started and finished.
+    pub(super) times: String,
+    /// Which chain an action is an instance of.
+    pub(super) instances: String,
+    /// The chains.
+    pub(super) chains: String,
+    /// The callers' unique keys of actions.
+    pub(super) keys: String,
+    /// The runners.
+    pub(super) runners: String,
+    /// Which runner holds a claim.
+    pub(super) holders: String,
+    /// What the text of a log entry does not tell.
+    pub(super) entries: String,
+    /// Rows that are locked to take turns.
+    pub(super) turns: String,
+    /// The last transaction of each connection.
+    pub(super) commits: String,
+    /// The version of our own tables.
+    pub(super) layout: String,
+}
+
+impl Tables {
+    /// The tables of a prefix.
+    pub(super) fn new(prefix: &str) -> Self {
+        let theirs = |name: &str| format!("`{prefix}{name}`");
+        let ours = |name: &str| format!("`{prefix}action_scheduler_{name}`");
+        Self {
+            actions: theirs("actionscheduler_actions"),
+            claims: theirs("actionscheduler_claims"),
+            groups: theirs("actionscheduler_groups"),
+            logs: theirs("actionscheduler_logs"),
+            options: theirs("options"),
+            times: ours("times"),
+            instances: ours("instances"),
+            chains: ours("chains"),
+            keys: ours("keys"),
+            runners: ours("runners"),
+            holders: ours("holders"),
+            entries: ours("entries"),
+            turns: ours("turns"),
+            commits: ours("commits"),
+            layout: ours("layout"),
+        }
+    }
+
+    /// All but WordPress' own.
+    pub(super) fn all(&self) -> [&str; 14] {
+        [
+            &self.actions,
+            &self.claims,
+            &self.groups,
+            &self.logs,
+            &self.times,
+            &self.instances,
+            &self.chains,
+            &self.keys,
+            &self.runners,
+            &self.holders,
+            &self.entries,
+            &self.turns,
+            &self.commits,
+            &self.layout,
+        ]
+    }
+}

@@ -1,0 +1,259 @@
+//! Which actions are claimed next.
+//!
+//! The plugin's keys cannot give its actions in claim order, so that each claim of the plugin sorts all that waits. Here
+//! a store keeps the first of those that wait in mind, in order, and each claim takes from them; what has become due or
+//! was stored meanwhile is added, and now and then all are read anew. What is in mind is only a guess: an action is
+//! claimed by its primary key, and only if it still waits.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use mysql_async::Row;
+
+use super::error::Outcome;
+use super::php::site_time::format_gmt;
+use super::row::Columns;
+use super::sql::{List, Text};
+use super::tables::Tables;
+use super::transaction::Write;
+use super::unique::exactly;
+use crate::action::{ActionId, Attempt, Priority};
+use crate::store::ClaimFilter;
+
+/// How many actions are kept in mind.
+const SIZE: usize = 20_000;
+
+/// How many filters are kept in mind; a runner has one.
+const FILTERS: usize = 4;
+
+/// All are read anew at most this often, and so seldom that it takes at most a part in [`SHARE`] of the time.
+const PERIOD: Duration = Duration::from_secs(1);
+const SHARE: u32 = 20;
+
+/// The place of an action in claim order.
+pub(super) type Rank = (Priority, Attempt, Timestamp, ActionId);
+
+/// The windows of the filters that were claimed with.
+#[derive(Default)]
+pub(super) struct Windows(Vec<Window>);
+
+impl Windows {
+    /// The window of a filter.
+    pub(super) fn of(&mut self, filter: &ClaimFilter) -> &mut Window {
+        let place = self.0.iter().position(|window| window.filter == *filter);
+        let window = match place {
+            Some(place) => self.0.remove(place),
+            None => Window::new(filter.clone()),
+        };
+        self.0.truncate(FILTERS - 1);
+        self.0.insert(0, window);
+        // It was just inserted.
+        #[allow(clippy::indexing_slicing)]
+        &mut self.0[0]
+    }
+
+    /// Has these looked at before the next claim.
+    pub(super) fn hint(&mut self, ids: &[ActionId]) {
+        for window in &mut self.0 {
+            // Those after what was seen are found anyway.
+            window.hints.extend(ids.iter().filter(|id| id.get() <= window.seen_id));
+        }
+    }
+
+    /// Has all read anew before the next claim.
+    pub(super) fn forget(&mut self) {
+        self.0.clear();
+    }
+}
+
+/// The first actions that wait and are due, as far as is known.
+pub(super) struct Window {
+    filter: ClaimFilter,
+    ranks: BTreeSet<Rank>,
+    /// Whether there were no more when all were read.
+    is_whole: bool,
+    read_at: Option<Instant>,
+    reading_took: Duration,
+    /// What came up to this id has been seen.
+    seen_id: i64,
+    /// What was due up to this date has been seen.
+    seen_date: Timestamp,
+    hints: Vec<ActionId>,
+}
+
+const COLUMNS: &str = "a.action_id, a.priority, a.attempts, a.scheduled_date_gmt";
+
+impl Window {
+    fn new(filter: ClaimFilter) -> Self {
+        Self {
+            filter,
+            ranks: BTreeSet::new(),
+            is_whole: false,
+            read_at: None,
+            reading_took: Duration::ZERO,
+            seen_id: 0,
+            seen_date: Timestamp::MIN,
+            hints: Vec::new(),
+        }
+    }
+
+    /// Takes the first so many out.
+    pub(super) fn take(&mut self, count: usize) -> Vec<ActionId> {
+        std::iter::from_fn(|| self.ranks.pop_first()).take(count).map(|(.., id)| id).collect()
+    }
+
+    /// Whether those in mind are all there are, as far as is known.
+    pub(super) fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+
+    /// Brings it up to date: adds what is new, or reads all anew if that is due.
+    pub(super) async fn refresh(&mut self, write: &mut Write<'_>) -> Outcome<()> {
+        let is_fresh = self
+            .read_at
+            .is_some_and(|at| at.elapsed() < PERIOD.max(self.reading_took.saturating_mul(SHARE)));
+        let is_empty = self.ranks.is_empty() && !self.is_whole;
+        if !is_fresh || is_empty || write.now < self.seen_date {
+            return self.read_all(write).await;
+        }
+        self.add_new(write).await
+    }
+
+    /// Reads all that wait and are due, and keeps the first in mind.
+    pub(super) async fn read_all(&mut self, write: &mut Write<'_>) -> Outcome<()> {
+        let begun = Instant::now();
+        let tables = write.tables();
+        let actions = &tables.actions;
+        let index = if write.database.is_optimized() { CLAIM_INDEX } else { PLUGIN_INDEX };
+        // In one statement, and so of one moment. Served by the plugin's key on claim, status and date, with a sort of
+        // what is due; by ours, if it has been added, in order.
+        let sql = format!(
+            "(SELECT {COLUMNS} FROM {actions} a FORCE INDEX ({index}) WHERE a.claim_id = 0 AND a.status = 'pending' \
+             AND a.scheduled_date_gmt <= '{}'{} \
+             ORDER BY a.priority, a.attempts, a.scheduled_date_gmt, a.action_id LIMIT {SIZE}) \
+             UNION ALL (SELECT COALESCE(MAX(action_id), 0), NULL, NULL, NULL FROM {actions})",
+            format_gmt(Some(write.now)),
+            conditions(tables, &self.filter)
+        );
+        let rows = write.rows(&sql).await?;
+        self.is_whole = rows.len() <= SIZE;
+        self.ranks.clear();
+        self.hints.clear();
+        self.learn(&rows)?;
+        self.seen_date = write.now;
+        self.read_at = Some(Instant::now());
+        self.reading_took = begun.elapsed();
+        Ok(())
+    }
+
+    /// Adds what was stored, has become due, or came back since.
+    async fn add_new(&mut self, write: &mut Write<'_>) -> Outcome<()> {
+        let tables = write.tables();
+        let actions = &tables.actions;
+        let now = format_gmt(Some(write.now));
+        let waits = format!(
+            "a.claim_id = 0 AND a.status = 'pending' AND a.scheduled_date_gmt <= '{now}'{}",
+            conditions(tables, &self.filter)
+        );
+        let mut sql = format!(
+            "SELECT {COLUMNS} FROM {actions} a FORCE INDEX (PRIMARY) WHERE a.action_id > {} AND {waits}",
+            self.seen_id
+        );
+        // Writing to a String cannot fail.
+        if self.seen_date < write.now {
+            let _ = write!(
+                sql,
+                " UNION ALL SELECT {COLUMNS} FROM {actions} a FORCE INDEX ({PLUGIN_INDEX}) \
+                 WHERE {waits} AND a.scheduled_date_gmt > '{}'",
+                format_gmt(Some(self.seen_date))
+            );
+        }
+        let hints = std::mem::take(&mut self.hints);
+        if !hints.is_empty() {
+            let _ = write!(
+                sql,
+                " UNION ALL SELECT {COLUMNS} FROM {actions} a WHERE a.action_id IN {} AND {waits}",
+                List(hints.iter())
+            );
+        }
+        let _ = write!(
+            sql,
+            " UNION ALL SELECT COALESCE(MAX(action_id), 0), NULL, NULL, NULL FROM {actions}"
+        );
+        let rows = match write.rows(&sql).await {
+            Ok(rows) => rows,
+            Err(trouble) => {
+                // They have not been looked at.
+                self.read_at = None;
+                return Err(trouble);
+            }
+        };
+        self.learn(&rows)?;
+        self.seen_date = write.now;
+        Ok(())
+    }
+
+    /// Takes rows of [`COLUMNS`] into mind; one without a priority tells the greatest id there is.
+    fn learn(&mut self, rows: &[Row]) -> Outcome<()> {
+        // What lies beyond the last one in mind may have others before it that are not.
+        let last = if self.is_whole { None } else { self.ranks.last().copied() };
+        for row in rows {
+            let Some(priority) = row.optional_number(1)? else {
+                self.seen_id = self.seen_id.max(row.number(0)?);
+                continue;
+            };
+            let attempts = u32::try_from(row.number::<i64>(2)?).unwrap_or_default();
+            let date = row.date(3).unwrap_or(Timestamp::MIN);
+            let rank = (Priority(priority), Attempt(attempts), date, row.action_id(0)?);
+            if last.is_none_or(|last| rank < last) {
+                self.ranks.insert(rank);
+            }
+        }
+        while self.ranks.len() > 2 * SIZE {
+            self.ranks.pop_last();
+            self.is_whole = false;
+        }
+        Ok(())
+    }
+}
+
+/// The plugin's key that serves claims.
+const PLUGIN_INDEX: &str = "claim_id_status_scheduled_date_gmt";
+
+/// Our own, where it has been added.
+pub(super) const CLAIM_INDEX: &str = "action_scheduler_claim_order";
+
+/// The conditions of a filter, each with `AND` before it.
+pub(super) fn conditions(tables: &Tables, filter: &ClaimFilter) -> String {
+    let mut sql = String::new();
+    // Writing to a String cannot fail.
+    if !filter.hooks.is_empty() {
+        let names: Vec<String> =
+            filter.hooks.iter().map(|hook| Text(hook.as_str()).to_string()).collect();
+        let names = List(names.iter());
+        let _ = write!(
+            sql,
+            " AND a.hook IN {names} AND CONVERT(a.hook USING utf8mb4) COLLATE utf8mb4_bin IN {names}"
+        );
+    }
+    let groups = &tables.groups;
+    match &filter.group {
+        Some(group) => {
+            let slug = exactly("g.slug", group.as_str());
+            let _ =
+                write!(sql, " AND a.group_id IN (SELECT g.group_id FROM {groups} g WHERE {slug})");
+        }
+        None => {
+            for group in &filter.exclude_groups {
+                let slug = exactly("g.slug", group.as_str());
+                let _ = write!(
+                    sql,
+                    " AND a.group_id NOT IN (SELECT g.group_id FROM {groups} g WHERE {slug})"
+                );
+            }
+        }
+    }
+    sql
+}
