@@ -18,13 +18,13 @@ async function output(program, args) {
   }
 }
 
-/** One that is a package of npm: `drains/NAME.js` is called, which says how it went. */
-function fromNpm(name, settings) {
+/** A package of npm: the script `drains/NAME.js` is called, which says how it went. */
+function fromNpm(name, { title = name, settings, args = [] }) {
   const drain = async (url, jobs) => {
-    const said = await output(process.execPath, [here(`drains/${name}.js`), url, String(jobs)]);
+    const said = await output(process.execPath, [here(`drains/${name}.js`), url, jobs, ...args].map(String));
     return JSON.parse(said).perSecond;
   };
-  return { name, version: project.dependencies[name], log: "none", settings, drain };
+  return { name: title, version: project.dependencies[name], log: "none", settings, drain };
 }
 
 /** It ships a benchmark of its own: it inserts all, drains, and counts in the database. */
@@ -62,11 +62,18 @@ function actionScheduler(program) {
 
 export function queues({ program }) {
   return [
-    fromNpm(
-      "graphile-worker",
-      "one process, 24 jobs at once over 25 connections, local queue of 500, batched completions without delay",
-    ),
-    fromNpm("pg-boss", "one process, 4 loops that fetch 1,000 and complete 1,000, no maintenance meanwhile"),
+    fromNpm("graphile-worker", {
+      settings: "one process, 24 jobs at once over 25 connections, local queue of 500, batched completions without delay",
+    }),
+    fromNpm("pg-boss", {
+      settings: "one process, which fetches 1,000, then completes 1,000, and so on; no maintenance meanwhile",
+      args: [1],
+    }),
+    fromNpm("pg-boss", {
+      title: "pg-boss-4",
+      settings: "the same, four times at once in the process",
+      args: [4],
+    }),
     riverqueue,
     actionScheduler(program),
   ];
