@@ -30,7 +30,7 @@ pub struct CleanBatch {
     pub mode: CleanMode,
 }
 
-/// Whether [`Store::clean`] deletes.
+/// Whether [`Store::clean`](super::Store::clean) deletes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CleanMode {
     /// It deletes.
@@ -48,7 +48,7 @@ pub struct CleanCursor {
     pub id: ActionId,
 }
 
-/// What [`Store::clean`] did.
+/// What [`Store::clean`](super::Store::clean) did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cleaned {
     /// How many actions were deleted (or would have been).

@@ -54,7 +54,7 @@ pub struct DeadRunner {
     pub beats: u64,
 }
 
-/// What [`Store::recover`] found.
+/// What [`Store::recover`](super::Store::recover) found.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Recovery {
     /// How many claimed actions went back to the queue.
