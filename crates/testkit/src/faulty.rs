@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use action_scheduler::log::NewLogEntry;
 use action_scheduler::store::{
-    Chain, ChainChange, ChainChanged, ChainQuery, Change, ClaimFilter, ClaimRequest, Claiming,
-    CleanBatch, Cleaned, DeadRunner, Finish, Insert, NewRunner, Recorded, Recovery, Requeue,
-    Runner, Start, Started, Statement, Stats, Target,
+    Admission, Chain, ChainChange, ChainChanged, ChainQuery, Change, ClaimFilter, ClaimRequest,
+    Claiming, CleanBatch, Cleaned, DeadRunner, Export, Exported, Finish, ImportBatch, Imports,
+    ImportsQuery, Insert, NewRunner, Origin, Recorded, Recovery, Requeue, Runner, Start, Started,
+    Statement, Stats, StoreId, Target,
 };
 use action_scheduler::time::Clock;
 use action_scheduler::{
@@ -177,5 +178,28 @@ impl Store for FaultyStore {
     }
     async fn clean_orphans(&self, limit: u32) -> Result<u64> {
         self.reach()?.clean_orphans(limit).await
+    }
+    async fn identity(&self) -> Result<StoreId> {
+        self.reach()?.identity().await
+    }
+    async fn export(&self, export: Export) -> Result<Exported> {
+        self.reach()?.export(export).await
+    }
+    async fn import(&self, origin: &Origin, batch: ImportBatch) -> Result<Imports> {
+        self.reach()?.import(origin, batch).await
+    }
+    async fn admit(
+        &self,
+        origin: &Origin,
+        admission: Admission,
+        context: &Context,
+    ) -> Result<Imports> {
+        self.reach()?.admit(origin, admission, context).await
+    }
+    async fn imports(&self, origin: &StoreId, query: ImportsQuery) -> Result<Imports> {
+        self.reach()?.imports(origin, query).await
+    }
+    async fn forget_imports(&self, origin: &StoreId, limit: u32) -> Result<u64> {
+        self.reach()?.forget_imports(origin, limit).await
     }
 }

@@ -10,7 +10,7 @@ const APPLICATION_ID: i32 = 0x4153_6368;
 
 /// Each step takes the file from the version that is its place in the list to the next. Steps are never edited once
 /// released.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("migrations/1.sql"), include_str!("migrations/2.sql")];
 
 /// The newest version this program knows.
 const NEWEST: usize = MIGRATIONS.len();
