@@ -182,7 +182,7 @@ pub trait Store: Send + Sync + 'static {
     /// - What the journal knows already keeps its id. While it is copied or held it becomes what is given now, log and
     ///   all, and with it copied or held; a copied action that was deleted here stays deleted, unless it is pending now.
     ///   What is admitted, or a copied action that was put back into the queue here (which thereby counts as admitted),
-    ///   is left as it is.
+    ///   is left as it is; so is a held chain whose head is held, unless that head is in the batch.
     /// - No [`crate::Unique`] rule refuses anything. The whole batch is one step. An action in-progress is refused, with
     ///   the batch, as invalid.
     async fn import(&self, origin: &Origin, batch: ImportBatch) -> Result<Imports>;

@@ -4,8 +4,8 @@ use action_scheduler::action::{ActionId, Status, Unique};
 use action_scheduler::log::Step;
 use action_scheduler::query::Claimed;
 use action_scheduler::store::{
-    ChainChange, ChainState, Change, CleanBatch, CleanMode, HookScope, ImportBatch, ImportState,
-    Imported, Imports, Outcome, Requeue, Target,
+    ChainChange, ChainState, Change, CleanBatch, CleanMode, Export, HookScope, ImportBatch,
+    ImportState, Imported, Imports, Outcome, Requeue, Target,
 };
 
 use super::StoreUnderTest;
@@ -222,4 +222,26 @@ pub async fn what_is_claimed_elsewhere_comes_without_its_claim(store: StoreUnder
     store.take_in(&from).await;
     store.admitted(&from, &[id], &[]).await;
     assert_eq!(store.ids(everything().claimed(Claimed::None)).await, [id]);
+}
+
+/// While its head is held, a chain is changed only together with it: a page of its history, read a moment later, does
+/// not end it.
+pub async fn a_held_chain_waits_for_its_held_head(store: StoreUnderTest) {
+    let from = origin_of(&store);
+    let first = from.put(hourly("renew", from.now())).await;
+    let running = from.run(first).await;
+    from.report(running.ended_then(Outcome::Complete, Some(from.now()), None)).await;
+    let chain = running.chain.unwrap();
+    let head = from.chain(chain).await.head.unwrap();
+    let target = store.take_in(&from).await.chains[0].target;
+    from.cancel_ids(&[head]).await;
+    let history = from.exported(Export::Ids(vec![first])).await;
+    let page =
+        ImportBatch { actions: history.actions, chains: history.chains, new_ids_above: None };
+    assert_eq!(page.chains[0].chain.state, ChainState::Ended);
+    let imports = store.import(&from.as_origin().await, page).await.unwrap();
+    assert_eq!(imports.chains[0].state, ImportState::Held);
+    store.admitted(&from, &[head], &[]).await;
+    assert_eq!(store.chain(target).await.state, ChainState::Active);
+    assert_eq!(store.live_instances(target).await, [store.chain(target).await.head.unwrap()]);
 }

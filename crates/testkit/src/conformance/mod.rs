@@ -348,6 +348,7 @@ macro_rules! conformance_suite {
             a_held_chain_can_be_neither_changed_nor_cleaned,
             the_journal_is_forgotten_but_for_what_is_held,
             what_is_claimed_elsewhere_comes_without_its_claim,
+            a_held_chain_waits_for_its_held_head,
         );
     };
 }

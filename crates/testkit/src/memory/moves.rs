@@ -94,15 +94,30 @@ impl State {
         let above = batch.new_ids_above.map_or(0, ActionId::get);
         self.raise_ids(above);
         let mut journal = self.journals.remove(&origin.id).unwrap_or_default();
-        let chains: Vec<Imported<ChainId>> =
-            batch.chains.iter().map(|record| self.import_chain(&mut journal, record)).collect();
+        let given: BTreeSet<ActionId> =
+            batch.actions.iter().map(|record| record.action.id).collect();
+        let mut left = BTreeSet::new();
+        let chains: Vec<Imported<ChainId>> = batch
+            .chains
+            .iter()
+            .map(|record| {
+                let known = journal.chains.get(&record.chain.id).map(|(imported, _)| *imported);
+                match known.filter(|known| self.is_left_alone(&journal, known, &given)) {
+                    Some(known) => {
+                        left.insert(known.source);
+                        known
+                    }
+                    None => self.import_chain(&mut journal, record),
+                }
+            })
+            .collect();
         let actions = batch
             .actions
             .into_iter()
             .map(|record| self.import_action(&mut journal, record, now))
             .collect();
         for (record, imported) in batch.chains.iter().zip(&chains) {
-            if imported.state == ImportState::Admitted {
+            if left.contains(&imported.source) {
                 continue;
             }
             let head = record.chain.head.and_then(|head| journal.actions.get(&head));
@@ -114,11 +129,28 @@ impl State {
         Ok(Imports { actions, chains })
     }
 
+    /// Whether an import leaves a chain as it is: it was admitted, or its head is held and not among those given.
+    fn is_left_alone(
+        &self,
+        journal: &Journal,
+        chain: &Imported<ChainId>,
+        given: &BTreeSet<ActionId>,
+    ) -> bool {
+        let head = self.chains.get(&chain.target).and_then(|row| row.chain.head);
+        let is_its_head =
+            |row: &&Imported<ActionId>| Some(row.target) == head && row.state == ImportState::Held;
+        let held_head = journal.actions.values().find(is_its_head);
+        match chain.state {
+            ImportState::Admitted => true,
+            ImportState::Held => held_head.is_some_and(|head| !given.contains(&head.source)),
+            ImportState::Copied => false,
+        }
+    }
+
     fn import_chain(&mut self, journal: &mut Journal, record: &ChainRecord) -> Imported<ChainId> {
         let source = record.chain.id;
         let known = journal.chains.get(&source).map(|(imported, _)| *imported);
         let target = match known {
-            Some(imported) if imported.state == ImportState::Admitted => return imported,
             Some(imported) => imported.target,
             None if self.chains.contains_key(&source) => {
                 ChainId::new(self.new_id()).unwrap_or(source)

@@ -1,6 +1,6 @@
 //! Taking in what another store exported, and letting it go.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -39,22 +39,22 @@ fn try_import(
     batch: &ImportBatch,
 ) -> rusqlite::Result<Imports> {
     let origin = journal::add_origin(write.connection, &origin.id)?;
-    let mut importing = Importing { write, origin, chains: HashMap::new(), moves: [0; 5] };
+    let mut importing =
+        Importing { write, origin, chains: HashMap::new(), left: HashSet::new(), moves: [0; 5] };
     if let Some(above) = batch.new_ids_above {
         raise_sequence(importing.write.connection, above.get())?;
     }
+    let given: HashSet<ActionId> = batch.actions.iter().map(|record| record.action.id).collect();
     let mut imports = Imports::default();
     for record in &batch.chains {
-        imports.chains.push(importing.chain(record)?);
+        imports.chains.push(importing.chain(record, &given)?);
     }
     for record in &batch.actions {
         imports.actions.push(importing.action(record)?);
     }
     // Heads may be in the same batch.
     for (record, imported) in batch.chains.iter().zip(&imports.chains) {
-        if imported.state != ImportState::Admitted {
-            importing.set_head(record, imported.target)?;
-        }
+        importing.set_head(record, imported.target)?;
     }
     let moves = std::array::from_fn::<_, 5, _>(|status| (status as i64, importing.moves[status]));
     super::count_moves(importing.write.connection, &moves)?;
@@ -67,21 +67,36 @@ struct Importing<'a, 'w> {
     origin: i64,
     /// What chains of the origin became, as far as it was looked up.
     chains: HashMap<ChainId, Option<i64>>,
+    /// The chains that were left as they are.
+    left: HashSet<ChainId>,
     /// By how many the count of each status changes.
     moves: [i64; 5],
 }
 
 impl Importing<'_, '_> {
-    fn chain(&mut self, record: &ChainRecord) -> rusqlite::Result<Imported<ChainId>> {
+    /// Takes in a chain, but for its head.
+    fn chain(
+        &mut self,
+        record: &ChainRecord,
+        given: &HashSet<ActionId>,
+    ) -> rusqlite::Result<Imported<ChainId>> {
         let connection = self.write.connection;
         let source = record.chain.id;
         let known = journal::find(connection, self.origin, Kind::Chain, source.get())?;
         let target = match known {
-            Some(Entry { target, state: ImportState::Admitted }) => {
-                self.chains.insert(source, Some(target));
-                return imported(source, target, ImportState::Admitted, ChainId::new);
+            Some(Entry { target, state }) => {
+                let is_left = match state {
+                    ImportState::Admitted => true,
+                    ImportState::Held => self.waits_for_head(target, given)?,
+                    ImportState::Copied => false,
+                };
+                if is_left {
+                    self.chains.insert(source, Some(target));
+                    self.left.insert(source);
+                    return imported(source, target, state, ChainId::new);
+                }
+                target
             }
-            Some(Entry { target, .. }) => target,
             None => free_chain_id(connection, source.get())?,
         };
         let (state, becomes) = match record.chain.state {
@@ -101,6 +116,20 @@ impl Importing<'_, '_> {
         )?;
         self.chains.insert(source, Some(target));
         imported(source, target, state, ChainId::new)
+    }
+
+    /// Whether a held chain has a head that is held too, and that is not among the given ones.
+    fn waits_for_head(&self, chain: i64, given: &HashSet<ActionId>) -> rusqlite::Result<bool> {
+        let head: Option<i64> = self
+            .write
+            .connection
+            .prepare_cached(
+                "SELECT imports.source FROM chains JOIN imports ON imports.kind = 0 AND imports.target = chains.head \
+                 AND imports.state = 1 WHERE chains.id = ?1",
+            )?
+            .query_row([chain], |row| row.get(0))
+            .optional()?;
+        Ok(head.and_then(ActionId::new).is_some_and(|head| !given.contains(&head)))
     }
 
     fn store_chain(
@@ -144,7 +173,9 @@ impl Importing<'_, '_> {
     /// Gives a chain its head, if that has been taken in.
     fn set_head(&mut self, record: &ChainRecord, chain: ChainId) -> rusqlite::Result<()> {
         let connection = self.write.connection;
-        let Some(head) = record.chain.head else { return Ok(()) };
+        let Some(head) = record.chain.head.filter(|_| !self.left.contains(&record.chain.id)) else {
+            return Ok(());
+        };
         if let Some(entry) = journal::find(connection, self.origin, Kind::Action, head.get())? {
             connection
                 .prepare_cached("UPDATE chains SET head = ?2 WHERE id = ?1")?
