@@ -19,11 +19,29 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+/// When the store goes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Instead of doing what the call after so many others asks for.
+    Before(u32),
+    /// When it has done that, and before it tells.
+    After(u32),
+}
+
+impl Fault {
+    fn calls_left(&mut self) -> &mut u32 {
+        match self {
+            Fault::Before(calls) | Fault::After(calls) => calls,
+        }
+    }
+}
+
 /// A store over another one, that can be made unreachable.
 pub struct FaultyStore {
     inner: Arc<dyn Store>,
     away: AtomicBool,
     refused: AtomicU32,
+    fault: Mutex<Option<Fault>>,
     late: Mutex<Option<Insert>>,
 }
 
@@ -34,6 +52,7 @@ impl FaultyStore {
             inner,
             away: AtomicBool::new(false),
             refused: AtomicU32::new(0),
+            fault: Mutex::new(None),
             late: Mutex::new(None),
         }
     }
@@ -43,8 +62,14 @@ impl FaultyStore {
         self.away.store(true, Ordering::SeqCst);
     }
 
+    /// It goes away at this moment.
+    pub fn go_away_at(&self, fault: Fault) {
+        *self.fault.lock().unwrap() = Some(fault);
+    }
+
     /// From now on it works again.
     pub fn come_back(&self) {
+        *self.fault.lock().unwrap() = None;
         self.away.store(false, Ordering::SeqCst);
     }
 
@@ -59,11 +84,27 @@ impl FaultyStore {
     }
 
     fn reach(&self) -> Result<&dyn Store> {
+        if let Some(fault) = &mut *self.fault.lock().unwrap() {
+            match (*fault.calls_left(), &fault) {
+                (0, Fault::Before(_)) => self.go_away(),
+                (0, Fault::After(_)) => {}
+                (left, _) => *fault.calls_left() = left - 1,
+            }
+        }
         if self.away.load(Ordering::SeqCst) {
             self.refused.fetch_add(1, Ordering::SeqCst);
             return Err(StoreError::new(StoreErrorKind::Unavailable, "the store is away").into());
         }
         Ok(&*self.inner)
+    }
+
+    /// The answer to a call, unless the store goes away before it is told.
+    fn answer<T>(&self, answer: Result<T>) -> Result<T> {
+        if matches!(*self.fault.lock().unwrap(), Some(Fault::After(0))) {
+            self.go_away();
+            self.reach()?;
+        }
+        answer
     }
 }
 
@@ -79,34 +120,34 @@ impl Store for FaultyStore {
         self.inner.insert_statements(action)
     }
     async fn insert(&self, actions: Vec<Insert>) -> Result<Vec<Option<ActionId>>> {
-        self.reach()?.insert(actions).await
+        self.answer(self.reach()?.insert(actions).await)
     }
     async fn claim(&self, request: ClaimRequest) -> Result<Claiming> {
-        self.reach()?.claim(request).await
+        self.answer(self.reach()?.claim(request).await)
     }
     async fn start(&self, starts: Vec<Start>, context: &Context) -> Result<Vec<Started>> {
-        self.reach()?.start(starts, context).await
+        self.answer(self.reach()?.start(starts, context).await)
     }
     async fn finish(&self, finishes: Vec<Finish>, context: &Context) -> Result<Vec<Recorded>> {
-        self.reach()?.finish(finishes, context).await
+        self.answer(self.reach()?.finish(finishes, context).await)
     }
     async fn release(&self, claims: Vec<ClaimId>, context: &Context) -> Result<u64> {
-        self.reach()?.release(claims, context).await
+        self.answer(self.reach()?.release(claims, context).await)
     }
     async fn register(&self, runner: NewRunner) -> Result<RunnerId> {
-        self.reach()?.register(runner).await
+        self.answer(self.reach()?.register(runner).await)
     }
     async fn heartbeat(&self, runner: RunnerId) -> Result<bool> {
-        self.reach()?.heartbeat(runner).await
+        self.answer(self.reach()?.heartbeat(runner).await)
     }
     async fn unregister(&self, runner: RunnerId, context: &Context) -> Result<()> {
-        self.reach()?.unregister(runner, context).await
+        self.answer(self.reach()?.unregister(runner, context).await)
     }
     async fn runners(&self) -> Result<Vec<Runner>> {
-        self.reach()?.runners().await
+        self.answer(self.reach()?.runners().await)
     }
     async fn recover(&self, dead: Vec<DeadRunner>, context: &Context) -> Result<Recovery> {
-        self.reach()?.recover(dead, context).await
+        self.answer(self.reach()?.recover(dead, context).await)
     }
     async fn cancel(
         &self,
@@ -114,10 +155,10 @@ impl Store for FaultyStore {
         reason: Option<String>,
         context: &Context,
     ) -> Result<Vec<Change>> {
-        self.reach()?.cancel(target, reason, context).await
+        self.answer(self.reach()?.cancel(target, reason, context).await)
     }
     async fn delete(&self, target: Target) -> Result<Vec<Change>> {
-        self.reach()?.delete(target).await
+        self.answer(self.reach()?.delete(target).await)
     }
     async fn requeue(
         &self,
@@ -125,29 +166,29 @@ impl Store for FaultyStore {
         to: Requeue,
         context: &Context,
     ) -> Result<Vec<Change>> {
-        self.reach()?.requeue(ids, to, context).await
+        self.answer(self.reach()?.requeue(ids, to, context).await)
     }
     async fn fetch(&self, ids: Vec<ActionId>) -> Result<Vec<Action>> {
-        self.reach()?.fetch(ids).await
+        self.answer(self.reach()?.fetch(ids).await)
     }
     async fn query(&self, query: Query) -> Result<Vec<Action>> {
-        self.reach()?.query(query).await
+        self.answer(self.reach()?.query(query).await)
     }
     async fn count(&self, query: Query) -> Result<u64> {
-        self.reach()?.count(query).await
+        self.answer(self.reach()?.count(query).await)
     }
     async fn append_log(
         &self,
         entries: Vec<(ActionId, NewLogEntry)>,
         context: &Context,
     ) -> Result<()> {
-        self.reach()?.append_log(entries, context).await
+        self.answer(self.reach()?.append_log(entries, context).await)
     }
     async fn logs(&self, ids: Vec<ActionId>) -> Result<Vec<LogEntry>> {
-        self.reach()?.logs(ids).await
+        self.answer(self.reach()?.logs(ids).await)
     }
     async fn next_due(&self, filter: ClaimFilter) -> Result<Option<Timestamp>> {
-        let answer = self.reach()?.next_due(filter).await;
+        let answer = self.answer(self.reach()?.next_due(filter).await);
         let late = self.late.lock().unwrap().take();
         if let Some(insert) = late {
             self.inner.insert(vec![insert]).await?;
@@ -157,7 +198,7 @@ impl Store for FaultyStore {
         answer
     }
     async fn chains(&self, query: ChainQuery) -> Result<Vec<Chain>> {
-        self.reach()?.chains(query).await
+        self.answer(self.reach()?.chains(query).await)
     }
     async fn change_chain(
         &self,
@@ -165,28 +206,28 @@ impl Store for FaultyStore {
         change: ChainChange,
         context: &Context,
     ) -> Result<ChainChanged> {
-        self.reach()?.change_chain(id, change, context).await
+        self.answer(self.reach()?.change_chain(id, change, context).await)
     }
     async fn hooks(&self) -> Result<Vec<Hook>> {
-        self.reach()?.hooks().await
+        self.answer(self.reach()?.hooks().await)
     }
     async fn stats(&self) -> Result<Stats> {
-        self.reach()?.stats().await
+        self.answer(self.reach()?.stats().await)
     }
     async fn clean(&self, batch: CleanBatch) -> Result<Cleaned> {
-        self.reach()?.clean(batch).await
+        self.answer(self.reach()?.clean(batch).await)
     }
     async fn clean_orphans(&self, limit: u32) -> Result<u64> {
-        self.reach()?.clean_orphans(limit).await
+        self.answer(self.reach()?.clean_orphans(limit).await)
     }
     async fn identity(&self) -> Result<StoreId> {
-        self.reach()?.identity().await
+        self.answer(self.reach()?.identity().await)
     }
     async fn export(&self, export: Export) -> Result<Exported> {
-        self.reach()?.export(export).await
+        self.answer(self.reach()?.export(export).await)
     }
     async fn import(&self, origin: &Origin, batch: ImportBatch) -> Result<Imports> {
-        self.reach()?.import(origin, batch).await
+        self.answer(self.reach()?.import(origin, batch).await)
     }
     async fn admit(
         &self,
@@ -194,12 +235,12 @@ impl Store for FaultyStore {
         admission: Admission,
         context: &Context,
     ) -> Result<Imports> {
-        self.reach()?.admit(origin, admission, context).await
+        self.answer(self.reach()?.admit(origin, admission, context).await)
     }
     async fn imports(&self, origin: &StoreId, query: ImportsQuery) -> Result<Imports> {
-        self.reach()?.imports(origin, query).await
+        self.answer(self.reach()?.imports(origin, query).await)
     }
     async fn forget_imports(&self, origin: &StoreId, limit: u32) -> Result<u64> {
-        self.reach()?.forget_imports(origin, limit).await
+        self.answer(self.reach()?.forget_imports(origin, limit).await)
     }
 }

@@ -20,7 +20,7 @@ pub use process::Process;
 pub use shutdown::Shutdown;
 
 use self::dispatch::Dispatcher;
-use self::liveness::Liveness;
+pub(crate) use self::liveness::Liveness;
 use crate::action::ActionId;
 use crate::error::Result;
 use crate::scheduler::Scheduler;

@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails is to panic")]
 
 mod memory;
+mod migrate;
 mod runner;
 mod sqlite;
