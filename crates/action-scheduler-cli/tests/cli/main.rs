@@ -9,5 +9,6 @@ mod formats;
 mod help;
 mod life;
 mod manual;
+mod migrate;
 mod sandbox;
 mod serve;

@@ -32,7 +32,7 @@ pub use self::import::*;
 pub use self::insert::*;
 pub use self::runners::*;
 pub use self::stats::*;
-pub use self::url::{StoreUrl, open};
+pub use self::url::{PendingMigration, StoreUrl, open};
 use crate::action::{Action, ActionId, ChainId, ClaimId, Hook, RunnerId};
 use crate::error::Result;
 use crate::log::{Context, LogEntry, NewLogEntry};

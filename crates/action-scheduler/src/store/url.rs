@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::Store;
 use super::sqlite::SqliteStore;
 use crate::error::{Error, Result, StoreError, StoreErrorKind};
@@ -23,6 +25,15 @@ pub enum StoreUrl {
         /// Its path.
         file: String,
     },
+}
+
+/// A step that brings the layout of a database to a newer version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PendingMigration {
+    /// The version it leads to.
+    pub version: u32,
+    /// What it brings, in words.
+    pub what: String,
 }
 
 impl FromStr for StoreUrl {
@@ -56,6 +67,14 @@ impl StoreUrl {
     pub async fn open(&self) -> Result<Arc<dyn Store>> {
         match self {
             Self::Sqlite { file } => Ok(Arc::new(SqliteStore::open(file, Clock::system()).await?)),
+        }
+    }
+
+    /// What [`StoreUrl::open`] would do to the layout of the database before anything else, in order; nothing is changed
+    /// or created. All steps there are, when the database is not there yet.
+    pub async fn pending_migrations(&self) -> Result<Vec<PendingMigration>> {
+        match self {
+            Self::Sqlite { file } => SqliteStore::pending_migrations(file).await,
         }
     }
 }

@@ -72,6 +72,16 @@ impl SqliteStore {
         Ok(Self { clock, wake, readers: Readers::new(file), watch, writer })
     }
 
+    /// What [`SqliteStore::open`] would do to the layout of a file, which need not be there. Nothing is changed or
+    /// created.
+    pub async fn pending_migrations(file: &str) -> Result<Vec<PendingMigration>> {
+        let file = file.to_owned();
+        let looked = tokio::task::spawn_blocking(move || schema::pending(&file));
+        Ok(looked
+            .await
+            .map_err(|error| StoreError::new(StoreErrorKind::Other, error.to_string()))??)
+    }
+
     /// Stores actions within a transaction of the caller's own, on a connection of the caller's to the same file. A
     /// runner notices them when the caller commits.
     pub fn insert_in(
