@@ -7,7 +7,8 @@
 use serde::Serialize;
 
 use super::{ActionRecord, ChainRecord, StoreId};
-use crate::action::{ActionId, ChainId};
+use crate::action::{ActionId, ChainId, Status};
+use crate::error::Invalid;
 
 /// Where records come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +35,20 @@ pub struct ImportBatch {
     pub actions: Vec<ActionRecord>,
     /// Where an id is taken, the new one is above this (and above all that were ever given out).
     pub new_ids_above: Option<ActionId>,
+}
+
+impl ImportBatch {
+    /// Refuses what is in-progress: it belongs to where it runs.
+    pub(super) fn check(&self) -> Result<(), Invalid> {
+        let is_running = |record: &&ActionRecord| record.action.status == Status::InProgress;
+        match self.actions.iter().find(is_running) {
+            Some(record) => {
+                let id = record.action.id.to_string();
+                Err(Invalid::new("import of action", id, "it is in-progress"))
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 /// How far something that was taken in has come.

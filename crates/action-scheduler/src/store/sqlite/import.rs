@@ -11,7 +11,7 @@ use super::row::{self, args_hash};
 use super::writer::Write;
 use super::{error::wrap, log};
 use crate::action::{ActionId, ChainId, Status};
-use crate::error::{Invalid, Result};
+use crate::error::Result;
 use crate::log::{Context, Step};
 use crate::schedule::Schedule;
 use crate::store::native::recurrence::RecurrenceValues;
@@ -25,12 +25,7 @@ pub(super) fn import(
     origin: &Origin,
     batch: &ImportBatch,
 ) -> Result<Imports> {
-    if let Some(record) =
-        batch.actions.iter().find(|record| record.action.status == Status::InProgress)
-    {
-        let id = record.action.id.to_string();
-        return Err(Invalid::new("import of action", id, "it is in-progress").into());
-    }
+    batch.check()?;
     try_import(write, origin, batch).map_err(|error| wrap("importing")(error).into())
 }
 

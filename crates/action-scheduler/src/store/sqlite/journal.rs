@@ -7,23 +7,9 @@ use super::row;
 use super::writer::Write;
 use crate::action::{ActionId, ChainId};
 use crate::error::Result;
+pub(super) use crate::store::native::journal::Kind;
+use crate::store::native::journal::{state_code, state_of};
 use crate::store::{ImportState, Imported, Imports, ImportsOf, ImportsQuery, StoreId};
-
-/// What a row is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Action,
-    Chain,
-}
-
-impl Kind {
-    fn code(self) -> i64 {
-        match self {
-            Kind::Action => 0,
-            Kind::Chain => 1,
-        }
-    }
-}
 
 /// What became of something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,19 +18,9 @@ pub(super) struct Entry {
     pub(super) state: ImportState,
 }
 
-fn state_code(state: ImportState) -> i64 {
-    match state {
-        ImportState::Copied => 0,
-        ImportState::Held => 1,
-        ImportState::Admitted => 2,
-    }
-}
-
-fn state_of(row: &Row<'_>, column: usize) -> rusqlite::Result<ImportState> {
+fn state_in(row: &Row<'_>, column: usize) -> rusqlite::Result<ImportState> {
     let code: i64 = row.get(column)?;
-    [ImportState::Copied, ImportState::Held, ImportState::Admitted]
-        .into_iter()
-        .find(|state| state_code(*state) == code)
+    state_of(code)
         .ok_or_else(|| row::unreadable(column, format_args!("{code} is no state of an import")))
 }
 
@@ -81,7 +57,7 @@ pub(super) fn find(
             "SELECT target, state FROM imports WHERE origin = ?1 AND kind = ?2 AND source = ?3",
         )?
         .query_row([origin, kind.code(), source], |row| {
-            Ok(Entry { target: row.get(0)?, state: state_of(row, 1)? })
+            Ok(Entry { target: row.get(0)?, state: state_in(row, 1)? })
         })
         .optional()
 }
@@ -192,7 +168,7 @@ fn rows<Id>(
     connection
         .prepare_cached(sql)?
         .query_map(params![origin, kind.code(), after.unwrap_or(0), query.limit, state], |row| {
-            Ok(Imported { source: id(row, 0)?, target: id(row, 1)?, state: state_of(row, 2)? })
+            Ok(Imported { source: id(row, 0)?, target: id(row, 1)?, state: state_in(row, 2)? })
         })?
         .collect()
 }
