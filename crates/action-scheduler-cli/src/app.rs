@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use action_scheduler::handler::Handlers;
 use action_scheduler::scheduler::SchedulerBuilder;
-use action_scheduler::{Context as Actor, Scheduler};
+use action_scheduler::{Context as Actor, Scheduler, Store};
 use anyhow::{Result, bail};
 use clap::ArgMatches;
 use clap::parser::ValueSource;
@@ -108,11 +109,16 @@ impl App {
         actor: &str,
     ) -> Result<SchedulerBuilder> {
         let store = action_scheduler::store::open(url).await?;
-        Ok(Scheduler::builder(store)
+        Ok(self.over(store, config, actor))
+    }
+
+    /// As [`App::builder`], over a store that is open.
+    pub fn over(&self, store: Arc<dyn Store>, config: &Config, actor: &str) -> SchedulerBuilder {
+        Scheduler::builder(store)
             .policies(config.policies())
             .handlers(Handlers::default())
             .context(Actor::new(actor))
-            .time_zone(self.zone(config)))
+            .time_zone(self.zone(config))
     }
 
     /// Where the value of an option came from. `id` is that of the option, `path` the key in the config file.

@@ -131,6 +131,35 @@ pub fn activity() -> ProgressBar {
     bar
 }
 
+/// A progress bar for work in several stages, each with a name and a total of its own.
+pub struct Stages {
+    bar: ProgressBar,
+}
+
+impl Stages {
+    /// Nothing is shown until the first stage.
+    pub fn new() -> Self {
+        let bar = BARS.add(ProgressBar::new(0));
+        set_style(&bar, "{msg} {bar:40} {human_pos}/{human_len} ({rate}, {eta} left)");
+        Self { bar }
+    }
+
+    /// Shows how far a stage is.
+    pub fn set(&self, stage: &'static str, done: u64, total: u64) {
+        if self.bar.message() != stage {
+            self.bar.reset();
+            self.bar.set_message(stage);
+        }
+        self.bar.set_length(total.max(done));
+        self.bar.set_position(done);
+    }
+
+    /// Takes the bar away.
+    pub fn end(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
 /// Shows the total of a bar that began without one.
 pub fn with_total(bar: &ProgressBar, total: u64) {
     bar.set_length(total);

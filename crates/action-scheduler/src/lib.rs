@@ -7,6 +7,7 @@ pub mod cleaner;
 pub mod error;
 pub mod handler;
 pub mod log;
+pub mod migrate;
 pub mod observer;
 pub mod policy;
 pub mod query;

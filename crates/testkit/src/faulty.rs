@@ -5,25 +5,35 @@ use std::sync::{Arc, Mutex};
 
 use action_scheduler::log::NewLogEntry;
 use action_scheduler::store::{
-    Chain, ChainChange, ChainChanged, ChainQuery, Change, ClaimFilter, ClaimRequest, Claiming,
-    CleanBatch, Cleaned, DeadRunner, Finish, Insert, NewRunner, Recorded, Recovery, Requeue,
-    Runner, Start, Started, Statement, Stats, Target,
+    Admission, Chain, ChainChange, ChainChanged, ChainQuery, Change, ClaimFilter, ClaimRequest,
+    Claiming, CleanBatch, Cleaned, DeadRunner, Export, Exported, Finish, ImportBatch, Imports,
+    ImportsQuery, Insert, NewRunner, Origin, Recorded, Recovery, Requeue, Runner, Start, Started,
+    Statement, Stats, StoreId, Target,
 };
 use action_scheduler::time::Clock;
 use action_scheduler::{
-    Action, ActionId, ChainId, ClaimId, Context, Hook, LogEntry, Query, Result, RunnerId, Store,
-    StoreError, StoreErrorKind,
+    Action, ActionId, ChainId, ClaimId, Context, Error, Hook, LogEntry, Query, Result, RunnerId,
+    Store, StoreError, StoreErrorKind,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-/// A store over another one, that can be made unreachable.
-pub struct FaultyStore {
-    inner: Arc<dyn Store>,
-    manners: Mutex<Manners>,
-    finishes: AtomicU32,
-    late: Mutex<Option<Insert>>,
+/// When the store goes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Instead of doing what the call after so many others asks for.
+    Before(u32),
+    /// When it has done that, and before it tells.
+    After(u32),
+}
+
+impl Fault {
+    fn calls_left(&mut self) -> &mut u32 {
+        match self {
+            Fault::Before(calls) | Fault::After(calls) => calls,
+        }
+    }
 }
 
 /// How it treats its callers.
@@ -34,13 +44,25 @@ enum Manners {
     IsSilent,
 }
 
+/// A store over another one, that can be made unreachable.
+pub struct FaultyStore {
+    inner: Arc<dyn Store>,
+    manners: Mutex<Manners>,
+    refused: AtomicU32,
+    finishes: AtomicU32,
+    fault: Mutex<Option<Fault>>,
+    late: Mutex<Option<Insert>>,
+}
+
 impl FaultyStore {
     /// A store that works.
     pub fn new(inner: Arc<dyn Store>) -> Self {
         Self {
             inner,
             manners: Mutex::new(Manners::Works),
+            refused: AtomicU32::new(0),
             finishes: AtomicU32::new(0),
+            fault: Mutex::new(None),
             late: Mutex::new(None),
         }
     }
@@ -55,8 +77,14 @@ impl FaultyStore {
         *self.manners.lock().unwrap() = Manners::IsSilent;
     }
 
+    /// It goes away at this moment.
+    pub fn go_away_at(&self, fault: Fault) {
+        *self.fault.lock().unwrap() = Some(fault);
+    }
+
     /// From now on it works again.
     pub fn come_back(&self) {
+        *self.fault.lock().unwrap() = None;
         *self.manners.lock().unwrap() = Manners::Works;
     }
 
@@ -65,20 +93,44 @@ impl FaultyStore {
         *self.late.lock().unwrap() = Some(insert);
     }
 
+    /// How many calls have failed so far.
+    pub fn refused(&self) -> u32 {
+        self.refused.load(Ordering::SeqCst)
+    }
+
     /// How often it was asked to record results so far, whether or not it did.
     pub fn finishes(&self) -> u32 {
         self.finishes.load(Ordering::SeqCst)
     }
 
     async fn reach(&self) -> Result<&dyn Store> {
+        if let Some(fault) = &mut *self.fault.lock().unwrap() {
+            match (*fault.calls_left(), &fault) {
+                (0, Fault::Before(_)) => self.go_away(),
+                (0, Fault::After(_)) => {}
+                (left, _) => *fault.calls_left() = left - 1,
+            }
+        }
         let manners = *self.manners.lock().unwrap();
         match manners {
             Manners::Works => Ok(&*self.inner),
-            Manners::Refuses => {
-                Err(StoreError::new(StoreErrorKind::Unavailable, "the store is away").into())
-            }
+            Manners::Refuses => Err(self.refusal()),
             Manners::IsSilent => std::future::pending().await,
         }
+    }
+
+    fn refusal(&self) -> Error {
+        self.refused.fetch_add(1, Ordering::SeqCst);
+        StoreError::new(StoreErrorKind::Unavailable, "the store is away").into()
+    }
+
+    /// The answer to a call, unless the store goes away before it is told.
+    fn answer<T>(&self, answer: Result<T>) -> Result<T> {
+        if matches!(*self.fault.lock().unwrap(), Some(Fault::After(0))) {
+            self.go_away();
+            return Err(self.refusal());
+        }
+        answer
     }
 }
 
@@ -94,35 +146,35 @@ impl Store for FaultyStore {
         self.inner.insert_statements(action)
     }
     async fn insert(&self, actions: Vec<Insert>) -> Result<Vec<Option<ActionId>>> {
-        self.reach().await?.insert(actions).await
+        self.answer(self.reach().await?.insert(actions).await)
     }
     async fn claim(&self, request: ClaimRequest) -> Result<Claiming> {
-        self.reach().await?.claim(request).await
+        self.answer(self.reach().await?.claim(request).await)
     }
     async fn start(&self, starts: Vec<Start>, context: &Context) -> Result<Vec<Started>> {
-        self.reach().await?.start(starts, context).await
+        self.answer(self.reach().await?.start(starts, context).await)
     }
     async fn finish(&self, finishes: Vec<Finish>, context: &Context) -> Result<Vec<Recorded>> {
         self.finishes.fetch_add(1, Ordering::SeqCst);
-        self.reach().await?.finish(finishes, context).await
+        self.answer(self.reach().await?.finish(finishes, context).await)
     }
     async fn release(&self, claims: Vec<ClaimId>, context: &Context) -> Result<u64> {
-        self.reach().await?.release(claims, context).await
+        self.answer(self.reach().await?.release(claims, context).await)
     }
     async fn register(&self, runner: NewRunner) -> Result<RunnerId> {
-        self.reach().await?.register(runner).await
+        self.answer(self.reach().await?.register(runner).await)
     }
     async fn heartbeat(&self, runner: RunnerId) -> Result<bool> {
-        self.reach().await?.heartbeat(runner).await
+        self.answer(self.reach().await?.heartbeat(runner).await)
     }
     async fn unregister(&self, runner: RunnerId, context: &Context) -> Result<()> {
-        self.reach().await?.unregister(runner, context).await
+        self.answer(self.reach().await?.unregister(runner, context).await)
     }
     async fn runners(&self) -> Result<Vec<Runner>> {
-        self.reach().await?.runners().await
+        self.answer(self.reach().await?.runners().await)
     }
     async fn recover(&self, dead: Vec<DeadRunner>, context: &Context) -> Result<Recovery> {
-        self.reach().await?.recover(dead, context).await
+        self.answer(self.reach().await?.recover(dead, context).await)
     }
     async fn cancel(
         &self,
@@ -130,10 +182,10 @@ impl Store for FaultyStore {
         reason: Option<String>,
         context: &Context,
     ) -> Result<Vec<Change>> {
-        self.reach().await?.cancel(target, reason, context).await
+        self.answer(self.reach().await?.cancel(target, reason, context).await)
     }
     async fn delete(&self, target: Target) -> Result<Vec<Change>> {
-        self.reach().await?.delete(target).await
+        self.answer(self.reach().await?.delete(target).await)
     }
     async fn requeue(
         &self,
@@ -141,29 +193,29 @@ impl Store for FaultyStore {
         to: Requeue,
         context: &Context,
     ) -> Result<Vec<Change>> {
-        self.reach().await?.requeue(ids, to, context).await
+        self.answer(self.reach().await?.requeue(ids, to, context).await)
     }
     async fn fetch(&self, ids: Vec<ActionId>) -> Result<Vec<Action>> {
-        self.reach().await?.fetch(ids).await
+        self.answer(self.reach().await?.fetch(ids).await)
     }
     async fn query(&self, query: Query) -> Result<Vec<Action>> {
-        self.reach().await?.query(query).await
+        self.answer(self.reach().await?.query(query).await)
     }
     async fn count(&self, query: Query) -> Result<u64> {
-        self.reach().await?.count(query).await
+        self.answer(self.reach().await?.count(query).await)
     }
     async fn append_log(
         &self,
         entries: Vec<(ActionId, NewLogEntry)>,
         context: &Context,
     ) -> Result<()> {
-        self.reach().await?.append_log(entries, context).await
+        self.answer(self.reach().await?.append_log(entries, context).await)
     }
     async fn logs(&self, ids: Vec<ActionId>) -> Result<Vec<LogEntry>> {
-        self.reach().await?.logs(ids).await
+        self.answer(self.reach().await?.logs(ids).await)
     }
     async fn next_due(&self, filter: ClaimFilter) -> Result<Option<Timestamp>> {
-        let answer = self.reach().await?.next_due(filter).await;
+        let answer = self.answer(self.reach().await?.next_due(filter).await);
         let late = self.late.lock().unwrap().take();
         if let Some(insert) = late {
             self.inner.insert(vec![insert]).await?;
@@ -173,7 +225,7 @@ impl Store for FaultyStore {
         answer
     }
     async fn chains(&self, query: ChainQuery) -> Result<Vec<Chain>> {
-        self.reach().await?.chains(query).await
+        self.answer(self.reach().await?.chains(query).await)
     }
     async fn change_chain(
         &self,
@@ -181,18 +233,41 @@ impl Store for FaultyStore {
         change: ChainChange,
         context: &Context,
     ) -> Result<ChainChanged> {
-        self.reach().await?.change_chain(id, change, context).await
+        self.answer(self.reach().await?.change_chain(id, change, context).await)
     }
     async fn hooks(&self) -> Result<Vec<Hook>> {
-        self.reach().await?.hooks().await
+        self.answer(self.reach().await?.hooks().await)
     }
     async fn stats(&self) -> Result<Stats> {
-        self.reach().await?.stats().await
+        self.answer(self.reach().await?.stats().await)
     }
     async fn clean(&self, batch: CleanBatch) -> Result<Cleaned> {
-        self.reach().await?.clean(batch).await
+        self.answer(self.reach().await?.clean(batch).await)
     }
     async fn clean_orphans(&self, limit: u32) -> Result<u64> {
-        self.reach().await?.clean_orphans(limit).await
+        self.answer(self.reach().await?.clean_orphans(limit).await)
+    }
+    async fn identity(&self) -> Result<StoreId> {
+        self.answer(self.reach().await?.identity().await)
+    }
+    async fn export(&self, export: Export) -> Result<Exported> {
+        self.answer(self.reach().await?.export(export).await)
+    }
+    async fn import(&self, origin: &Origin, batch: ImportBatch) -> Result<Imports> {
+        self.answer(self.reach().await?.import(origin, batch).await)
+    }
+    async fn admit(
+        &self,
+        origin: &Origin,
+        admission: Admission,
+        context: &Context,
+    ) -> Result<Imports> {
+        self.answer(self.reach().await?.admit(origin, admission, context).await)
+    }
+    async fn imports(&self, origin: &StoreId, query: ImportsQuery) -> Result<Imports> {
+        self.answer(self.reach().await?.imports(origin, query).await)
+    }
+    async fn forget_imports(&self, origin: &StoreId, limit: u32) -> Result<u64> {
+        self.answer(self.reach().await?.forget_imports(origin, limit).await)
     }
 }

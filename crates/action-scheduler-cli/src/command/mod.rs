@@ -9,6 +9,7 @@ mod clean;
 mod completions;
 mod cron;
 mod each;
+mod migrate;
 mod run;
 mod schedule;
 mod serve;
@@ -47,6 +48,8 @@ pub enum Command {
     Status(status::Options),
     /// Show the status again and again
     Watch(watch::Options),
+    /// Move everything to another store, or see what the layout of a store lacks
+    Migrate(migrate::Options),
     /// Check the config file and show what is in effect
     CheckConfig(check_config::Options),
     /// Measure how fast the engine is on this machine
@@ -71,6 +74,7 @@ pub async fn run(app: &App, command: Command) -> Result<()> {
         Command::Cron(what) => cron::run(app, what),
         Command::Status(options) => status::run(app, &options).await,
         Command::Watch(options) => watch::run(app, options).await,
+        Command::Migrate(options) => migrate::run(app, options).await,
         Command::CheckConfig(options) => check_config::run(app, &options),
         Command::Bench(options) => bench::run(app, options).await,
         Command::BenchRunner(options) => bench::runner::run(app, &options).await,

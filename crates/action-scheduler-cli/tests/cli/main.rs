@@ -10,5 +10,6 @@ mod formats;
 mod help;
 mod life;
 mod manual;
+mod migrate;
 mod sandbox;
 mod serve;

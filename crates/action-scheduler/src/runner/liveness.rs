@@ -16,7 +16,7 @@ use crate::store::{DeadRunner, NewRunner, Recorded, Stranded};
 
 /// A runner's place in the store.
 #[derive(Clone)]
-pub(super) struct Liveness {
+pub(crate) struct Liveness {
     scheduler: Scheduler,
     runner: NewRunner,
     /// Changes when others took this runner for dead and it had to make itself known again.
@@ -26,7 +26,7 @@ pub(super) struct Liveness {
 impl Liveness {
     /// Makes the runner known, and recovers the work of those that are certain to have died: one that is started again
     /// does not wait for its own lease.
-    pub(super) async fn begin(
+    pub(crate) async fn begin(
         scheduler: &Scheduler,
         config: &RunnerConfig,
     ) -> Result<(Self, Watched)> {
@@ -45,12 +45,12 @@ impl Liveness {
     }
 
     /// The id that the runner has at the moment.
-    pub(super) fn id(&self) -> RunnerId {
+    pub(crate) fn id(&self) -> RunnerId {
         *self.id.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Beats four times in each lease, and looks whether others do.
-    pub(super) async fn keep(self, mut watched: Watched) {
+    pub(crate) async fn keep(self, mut watched: Watched) {
         let mut ticks =
             tokio::time::interval((self.runner.lease / 4).max(Duration::from_millis(1)));
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -129,7 +129,7 @@ impl Liveness {
     }
 
     /// Takes the runner out of the store.
-    pub(super) async fn end(self) {
+    pub(crate) async fn end(self) {
         if let Err(error) =
             self.scheduler.store().unregister(self.id(), self.scheduler.context()).await
         {
@@ -155,7 +155,7 @@ fn name() -> String {
 /// The counts of beats that other runners stand at, and since when, by this process's own steady clock: neither a jump
 /// of the wall clock nor two clocks that differ can make a living runner look dead.
 #[derive(Default)]
-pub(super) struct Watched(HashMap<RunnerId, (u64, Instant)>);
+pub(crate) struct Watched(HashMap<RunnerId, (u64, Instant)>);
 
 impl Watched {
     /// The runners that have not beaten for their lease, or whose process is known to have ended.

@@ -23,7 +23,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use self::attempt::LAST_MOMENT;
 use self::dispatch::Dispatcher;
-use self::liveness::Liveness;
+pub(crate) use self::liveness::Liveness;
 use crate::action::ActionId;
 #[cfg(doc)]
 use crate::error::Error;

@@ -8,8 +8,10 @@ mod chains;
 mod change;
 mod claim;
 mod clean;
+mod export;
 mod finish;
 pub(crate) mod floor;
+mod import;
 mod insert;
 #[cfg(feature = "mysql")]
 pub mod mysql;
@@ -30,7 +32,9 @@ pub use self::chains::*;
 pub use self::change::*;
 pub use self::claim::*;
 pub use self::clean::*;
+pub use self::export::*;
 pub use self::finish::*;
+pub use self::import::*;
 pub use self::insert::*;
 pub use self::runners::*;
 pub use self::stats::*;
@@ -159,4 +163,50 @@ pub trait Store: Send + Sync + 'static {
     /// Deletes a batch of rows that belong to nothing: logs of no action, claims with nothing open, ended chains with
     /// no instance. Says how many.
     async fn clean_orphans(&self, limit: u32) -> Result<u64>;
+
+    // Moving between stores; `crate::migrate` says how these make a whole.
+
+    /// What tells this store from all others. It stays the same as long as the data does, whatever URL or file name the
+    /// store is reached by.
+    async fn identity(&self) -> Result<StoreId>;
+
+    /// Gives actions or chains with all that belongs to them, as they are at one moment (one snapshot). What cannot be
+    /// read is named, and does not keep the rest back.
+    async fn export(&self, export: Export) -> Result<Exported>;
+
+    /// Takes in what another store exported, and answers with the rows of the journal, in the order of the batch.
+    ///
+    /// - Each gets the id it has at the origin if nothing here has that id now, else a new one; ids that are given out
+    ///   later never collide with it.
+    /// - All of an action is kept: args, dates, attempts, log, key. Only its claim is not, as claims belong to a store. A
+    ///   chain that is neither in the batch nor in the journal is no more, and its instance becomes a single action; so
+    ///   does the head of a chain that the journal does not know become none.
+    /// - A finished action, and an ended chain, is [`ImportState::Copied`].
+    /// - A pending action is [`ImportState::Held`]: it shows as canceled (ended at the moment of the import), and nothing
+    ///   but [`Store::import`] and [`Store::admit`] changes it: it is not claimed, re-run, deleted or cleaned. A chain
+    ///   that is active or paused is held too: it shows as ended, is not cleaned, and the state it is to have is kept.
+    /// - What the journal knows already keeps its id. While it is copied or held it becomes what is given now, log and
+    ///   all, and with it copied or held; a copied action that was deleted here stays deleted, unless it is pending now.
+    ///   What is admitted, or a copied action that was put back into the queue here (which thereby counts as admitted),
+    ///   is left as it is; so is a held chain whose head is held, unless that head is in the batch.
+    /// - No [`crate::Unique`] rule refuses anything. The whole batch is one step. An action in-progress is refused, with
+    ///   the batch, as invalid.
+    async fn import(&self, origin: &Origin, batch: ImportBatch) -> Result<Imports>;
+
+    /// Lets held actions and chains of an origin go: an action becomes pending at its own date, with [`Origin::note`] in
+    /// its log; a chain gets the state it had at the origin. With a held action goes the held chain that it is the head
+    /// of, if that is to be active. Answers with the rows of the journal of what was asked for, in order; what the
+    /// journal does not know is left out, and what is not held is left as it is.
+    async fn admit(
+        &self,
+        origin: &Origin,
+        admission: Admission,
+        context: &Context,
+    ) -> Result<Imports>;
+
+    /// The journal of what was taken in from a store, by the id it had there.
+    async fn imports(&self, origin: &StoreId, query: ImportsQuery) -> Result<Imports>;
+
+    /// Deletes at most so many rows from the journal of a store, but none about what is held. Says how many.
+    async fn forget_imports(&self, origin: &StoreId, limit: u32) -> Result<u64>;
 }

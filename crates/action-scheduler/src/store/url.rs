@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::Store;
 #[cfg(feature = "mysql")]
 use super::mysql::{MySqlStore, MySqlUrl};
@@ -38,7 +40,7 @@ pub enum StoreUrl {
 }
 
 /// A step that brings the tables of a store to a newer layout.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Migration {
     /// The version of the layout that it leads to.
     pub version: u32,
@@ -102,7 +104,7 @@ impl StoreUrl {
     /// What [`StoreUrl::open`] would change to bring the tables to the newest layout, in order; nothing is changed.
     pub async fn pending_migrations(&self) -> Result<Vec<Migration>> {
         match self {
-            Self::Sqlite { file } => super::sqlite::pending_migrations(file).await,
+            Self::Sqlite { file } => SqliteStore::pending_migrations(file).await,
             #[cfg(feature = "mysql")]
             Self::MySql(url) => MySqlStore::pending_migrations(url).await,
             #[cfg(feature = "postgres")]

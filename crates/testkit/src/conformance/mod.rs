@@ -17,13 +17,17 @@
 //! Call it from an integration test (`tests/`), not from a unit test: there the crate under test would be compiled
 //! twice, and its types would not be the ones that this crate knows.
 
+pub mod admit;
 pub mod cancel_delete;
 pub mod chains;
 pub mod claim;
 pub mod clean;
+pub mod export;
+pub mod import;
 pub mod insert;
 mod limits;
 pub mod log;
+mod origin;
 pub mod query;
 pub mod recovery;
 pub mod requeue;
@@ -324,6 +328,41 @@ macro_rules! conformance_suite {
             what_was_refused_is_not_counted,
             claims_and_runners_are_counted,
             past_due_follows_the_clock,
+        );
+        $crate::conformance_topic!($make_store, export:
+            a_store_is_told_from_all_others,
+            an_export_has_the_log_the_key_and_the_chain,
+            an_export_tells_the_date_that_a_chain_owes,
+            pages_of_an_export_are_the_whole_of_it,
+            what_does_not_exist_is_not_exported,
+        );
+        $crate::conformance_topic!($make_store, import:
+            finished_actions_are_copied_as_they_were,
+            an_id_that_is_taken_becomes_a_new_one,
+            ids_given_out_later_never_collide,
+            importing_again_stores_nothing_twice,
+            what_is_held_becomes_what_is_given,
+            a_copied_action_that_runs_again_here_is_left_alone,
+            a_copied_action_that_was_deleted_stays_deleted,
+            an_action_in_progress_is_refused_with_its_batch,
+            an_ended_chain_is_copied,
+            an_instance_of_no_chain_becomes_a_single_action,
+            the_journal_is_read_in_pages,
+            many_are_taken_in_at_once,
+        );
+        $crate::conformance_topic!($make_store, admit:
+            a_pending_action_is_held_and_left_alone,
+            an_admitted_action_is_pending_as_it_was,
+            admitting_wakes_who_waits,
+            what_is_admitted_twice_is_admitted_once,
+            unique_rules_refuse_no_import_and_count_from_then_on,
+            an_active_chain_is_admitted_with_its_head,
+            the_date_that_a_chain_owes_comes_with_it,
+            a_paused_chain_is_admitted_by_itself,
+            a_held_chain_can_be_neither_changed_nor_cleaned,
+            the_journal_is_forgotten_but_for_what_is_held,
+            what_is_claimed_elsewhere_comes_without_its_claim,
+            a_held_chain_waits_for_its_held_head,
         );
     };
 }

@@ -14,7 +14,7 @@ use super::state::{Row, State};
 #[derive(Debug)]
 pub(super) struct ChainRow {
     pub(super) chain: Chain,
-    unique: Unique,
+    pub(super) unique: Unique,
     /// The date its head had before it was run early.
     pub(super) owed: Option<Timestamp>,
 }
@@ -213,6 +213,7 @@ impl State {
             .chains
             .iter()
             .filter(|(id, row)| row.chain.state == ChainState::Ended && !is_left(id))
+            .filter(|(id, _)| !self.is_held_chain(**id))
             .map(|(id, _)| *id)
             .take(limit as usize)
             .collect();

@@ -6,16 +6,19 @@
 mod chains;
 mod claims;
 mod matching;
+mod moves;
 mod state;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use action_scheduler::action::{ActionId, ChainId, ClaimId, RunnerId};
 use action_scheduler::log::NewLogEntry;
 use action_scheduler::store::{
-    Chain, ChainChange, ChainChanged, ChainQuery, Change, ClaimFilter, ClaimRequest, Claiming,
-    CleanBatch, Cleaned, DeadRunner, Finish, Insert, NewRunner, Recorded, Recovery, Requeue,
-    Runner, Start, Started, Statement, Stats, Target,
+    Admission, Chain, ChainChange, ChainChanged, ChainQuery, Change, ClaimFilter, ClaimRequest,
+    Claiming, CleanBatch, Cleaned, DeadRunner, Export, Exported, Finish, ImportBatch, Imports,
+    ImportsQuery, Insert, NewRunner, Origin, Recorded, Recovery, Requeue, Runner, Start, Started,
+    Statement, Stats, StoreId, Target,
 };
 use action_scheduler::time::Clock;
 use action_scheduler::{Action, Context, Hook, LogEntry, Query, Result, Store};
@@ -43,6 +46,7 @@ use state::State;
 /// ```
 #[derive(Debug)]
 pub struct MemoryStore {
+    identity: StoreId,
     clock: Clock,
     wake: watch::Sender<u64>,
     state: Mutex<State>,
@@ -51,7 +55,14 @@ pub struct MemoryStore {
 impl MemoryStore {
     /// An empty store that takes its time from this clock.
     pub fn new(clock: Clock) -> Self {
-        Self { clock, wake: watch::Sender::new(0), state: Mutex::new(State::default()) }
+        static STORES: AtomicU64 = AtomicU64::new(0);
+        let number = STORES.fetch_add(1, Ordering::Relaxed);
+        Self {
+            identity: StoreId::new(format!("memory-{}-{number}", std::process::id())),
+            clock,
+            wake: watch::Sender::new(0),
+            state: Mutex::new(State::default()),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -216,5 +227,34 @@ impl Store for MemoryStore {
 
     async fn clean_orphans(&self, limit: u32) -> Result<u64> {
         Ok(self.change(|state, _| state.clean_orphans(limit)))
+    }
+
+    async fn identity(&self) -> Result<StoreId> {
+        Ok(self.identity.clone())
+    }
+
+    async fn export(&self, export: Export) -> Result<Exported> {
+        Ok(self.state().export(export))
+    }
+
+    async fn import(&self, origin: &Origin, batch: ImportBatch) -> Result<Imports> {
+        self.change(|state, now| state.import(origin, batch, now))
+    }
+
+    async fn admit(
+        &self,
+        origin: &Origin,
+        admission: Admission,
+        context: &Context,
+    ) -> Result<Imports> {
+        Ok(self.change(|state, now| state.admit(origin, &admission, context, now)))
+    }
+
+    async fn imports(&self, origin: &StoreId, query: ImportsQuery) -> Result<Imports> {
+        Ok(self.state().imports(origin, query))
+    }
+
+    async fn forget_imports(&self, origin: &StoreId, limit: u32) -> Result<u64> {
+        Ok(self.change(|state, _| state.forget_imports(origin, limit)))
     }
 }

@@ -1,7 +1,7 @@
 //! What the store holds, and the rules of an action's life.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use action_scheduler::action::{
     Action, ActionId, Attempt, ChainId, ClaimId, NewAction, RunnerId, Status, Unique,
@@ -9,13 +9,14 @@ use action_scheduler::action::{
 use action_scheduler::log::{LogEntry, NewLogEntry, Step};
 use action_scheduler::store::{
     Change, ClaimFilter, CleanBatch, CleanCursor, CleanMode, Cleaned, HookScope, Insert, Requeue,
-    Runner, Stats, Target,
+    Runner, Stats, StoreId, Target,
 };
 use action_scheduler::{Context, Hook, Query, Result, Schedule};
 use jiff::Timestamp;
 
 use super::chains::ChainRow;
 use super::matching;
+use super::moves::Journal;
 
 /// Everything that is stored.
 #[derive(Debug, Default)]
@@ -26,8 +27,10 @@ pub(super) struct State {
     pub(super) claims: BTreeMap<ClaimId, RunnerId>,
     /// `claims` and `in_progress` of these are worked out when asked for.
     pub(super) runners: BTreeMap<RunnerId, Runner>,
-    logs: BTreeMap<ActionId, Vec<LogEntry>>,
-    hooks: BTreeSet<Hook>,
+    pub(super) logs: BTreeMap<ActionId, Vec<LogEntry>>,
+    pub(super) hooks: BTreeSet<Hook>,
+    /// What was taken in, by the store it came from.
+    pub(super) journals: HashMap<StoreId, Journal>,
     /// How often there was new work.
     pub(super) wakes: u64,
     last_id: i64,
@@ -65,6 +68,11 @@ impl State {
     pub(super) fn new_id(&mut self) -> i64 {
         self.last_id += 1;
         self.last_id
+    }
+
+    /// Sees to it that new ids are higher than this.
+    pub(super) fn raise_ids(&mut self, id: i64) {
+        self.last_id = self.last_id.max(id);
     }
 
     pub(super) fn insert(&mut self, insert: Insert, now: Timestamp) -> Option<ActionId> {
@@ -264,7 +272,7 @@ impl State {
         })
     }
 
-    fn delete_one(&mut self, id: ActionId) {
+    pub(super) fn delete_one(&mut self, id: ActionId) {
         self.actions.remove(&id);
         self.logs.remove(&id);
     }
@@ -293,7 +301,9 @@ impl State {
         };
         let one = |id: ActionId| match self.actions.get(&id).map(|row| row.action.status) {
             None => Change::Missing(id),
-            Some(status) if !allowed.contains(&status) => Change::Refused(id, status),
+            Some(status) if !allowed.contains(&status) || self.is_held(id) => {
+                Change::Refused(id, status)
+            }
             Some(_) => {
                 change(self, id);
                 Change::Done(id)
@@ -309,9 +319,10 @@ impl State {
         context: &Context,
         now: Timestamp,
     ) -> Change {
+        let is_held = self.is_held(id);
         let Some(row) = self.actions.get_mut(&id) else { return Change::Missing(id) };
         let is_allowed = match to {
-            Requeue::Rerun => row.action.status.is_finished(),
+            Requeue::Rerun => row.action.status.is_finished() && !is_held,
             Requeue::RunNow | Requeue::At(_) => row.is_free(),
         };
         if !is_allowed {
@@ -357,7 +368,7 @@ impl State {
             .map(|row| &row.action)
             .filter(|action| batch.status.is_finished() && action.status == batch.status)
             .filter(|action| after.is_none_or(|after| place(action) > after))
-            .filter(|action| action.scheduled_at < batch.before)
+            .filter(|action| action.scheduled_at < batch.before && !self.is_held(action.id))
             .collect();
         all.sort_by_key(|action| place(action));
         let seen: Vec<&Action> = all.iter().take(batch.limit as usize).copied().collect();

@@ -22,6 +22,7 @@ mod clients;
 pub mod ops;
 mod twins;
 
+use action_scheduler::Query;
 use action_scheduler::time::Clock;
 use jiff::Timestamp;
 use proptest::collection::vec;
@@ -49,11 +50,34 @@ pub fn check_clients(make_store: impl AsyncFn(Clock) -> StoreUnderTest) {
     try_cases(32, clients, make_store, check);
 }
 
-fn try_cases<T: Debug + Clone>(
+/// Does these things to a store, as far as they make sense: what is in it then has been through all there is.
+pub async fn play(store: &StoreUnderTest, ops: &[Op]) -> action_scheduler::Result<()> {
+    let mut world = calls::World::default();
+    for op in ops {
+        if let Some(call) = world.plan(op, store.clock().now()) {
+            let answer = call.clone().perform(store).await?;
+            world.learn(&call, &answer);
+            world.see(&store.query(Query::new().unlimited()).await?);
+        }
+    }
+    Ok(())
+}
+
+/// Tries random sequences of things to do, each with a clock of its own.
+pub fn check_sequences(
+    cases: u32,
+    longest: usize,
+    check: impl AsyncFn(Clock, Vec<Op>) -> TestCaseResult,
+) {
+    let no_store = async |clock: Clock| clock;
+    try_cases(cases, ops::ops(longest), no_store, check);
+}
+
+fn try_cases<T: Debug + Clone, S>(
     cases: u32,
     strategy: impl Strategy<Value = T>,
-    make_store: impl AsyncFn(Clock) -> StoreUnderTest,
-    check: impl AsyncFn(StoreUnderTest, T) -> TestCaseResult,
+    make_store: impl AsyncFn(Clock) -> S,
+    check: impl AsyncFn(S, T) -> TestCaseResult,
 ) {
     let is_set = std::env::var_os("PROPTEST_CASES").is_some();
     let cases = if is_set { Config::default().cases } else { cases };

@@ -4,6 +4,7 @@
 
 mod away;
 mod memory;
+mod migrate;
 mod mysql;
 mod postgres;
 mod runner;

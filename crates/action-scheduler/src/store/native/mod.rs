@@ -3,5 +3,6 @@
 
 pub(super) mod args;
 pub(super) mod codes;
+pub(super) mod journal;
 pub(super) mod recurrence;
 pub(super) mod select;

@@ -11,6 +11,9 @@ use crate::schedule::{Cadence, Interval, Missed, Recurrence, Recurring};
 /// The typed columns of a recurrence, in `actions` joined with `chains` and in `chains` itself.
 pub(in crate::store) const RECURRENCE_COLUMNS: &str = "chains.first_at, chains.every, chains.cron, chains.dialect, chains.zone, chains.fixed_rate, chains.catch_up";
 
+/// How many of [`RECURRENCE_COLUMNS`] there are.
+pub(in crate::store) const RECURRENCE_WIDTH: usize = 7;
+
 /// The columns of a recurrence as values, in the order of [`RECURRENCE_COLUMNS`].
 pub(in crate::store) struct RecurrenceValues<T> {
     pub first: i64,

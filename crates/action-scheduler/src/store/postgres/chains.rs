@@ -44,7 +44,7 @@ impl PostgresStore {
         let rows = self.database.read(doing, call).await?;
         row::load_names(&self.database, &rows, 1, 2).await?;
         let names = &self.database.opener.names;
-        rows.iter().map(|row| Ok(self.read(doing, row::chain(names, row))?)).collect()
+        rows.iter().map(|row| Ok(self.read(doing, row::chain(names, row, 0))?)).collect()
     }
 
     pub(super) async fn change_one_chain(

@@ -78,7 +78,8 @@ impl PostgresStore {
                     Found::Ids(ids) => self.change_call(PlaceOfIds::Given(ids), what),
                 };
                 let answers = self.database.write_slowly(what.in_words(), &[call]).await?;
-                let changes = answers.iter().flatten().map(|row| self.changed(row, what));
+                let changes =
+                    answers.iter().flatten().map(|row| self.changed(what.in_words(), row));
                 let changes = changes.collect::<Result<Vec<_>>>()?;
                 return Ok(changes
                     .into_iter()
@@ -101,7 +102,7 @@ impl PostgresStore {
         let answers = self.database.write_slowly(what.in_words(), &calls).await?;
         let mut changes: Vec<Change> = ids.iter().map(|id| Change::Missing(*id)).collect();
         for (round, rows) in rounds.iter().zip(&answers) {
-            let told = rows.iter().map(|row| self.changed(row, what));
+            let told = rows.iter().map(|row| self.changed(what.in_words(), row));
             let told = told.collect::<Result<HashMap<_, _>>>()?;
             for (place, id) in round {
                 if let (Some(change), Some(slot)) = (told.get(id), changes.get_mut(*place)) {
@@ -131,12 +132,12 @@ impl PostgresStore {
         }
     }
 
-    fn changed(&self, row: &Row, what: &Doing<'_>) -> Result<(ActionId, Change)> {
-        let doing = what.in_words();
+    fn changed(&self, doing: &str, row: &Row) -> Result<(ActionId, Change)> {
         let id = self.read(doing, row::action_id(row, 0))?;
-        let status = self.read(doing, status(row, 1))?;
-        let change =
-            if what.allows(status) { Change::Done(id) } else { Change::Refused(id, status) };
+        let change = match self.read(doing, row::get(row, 2))? {
+            true => Change::Done(id),
+            false => Change::Refused(id, self.read(doing, status(row, 1))?),
+        };
         Ok((id, change))
     }
 
@@ -172,15 +173,8 @@ impl PostgresStore {
         let answers = self.database.write(doing, &calls).await?;
         let mut changes: Vec<Change> = ids.iter().map(|id| Change::Missing(*id)).collect();
         for (round, rows) in rounds.iter().zip(&answers) {
-            let mut told = HashMap::with_capacity(rows.len());
-            for row in rows {
-                let id = self.read(doing, row::action_id(row, 0))?;
-                let change = match self.read(doing, row::get(row, 2))? {
-                    true => Change::Done(id),
-                    false => Change::Refused(id, self.read(doing, status(row, 1))?),
-                };
-                told.insert(id, change);
-            }
+            let told = rows.iter().map(|row| self.changed(doing, row));
+            let told = told.collect::<Result<HashMap<_, _>>>()?;
             for (place, id) in round {
                 if let (Some(change), Some(slot)) = (told.get(id), changes.get_mut(*place)) {
                     *slot = *change;

@@ -16,7 +16,8 @@ use crate::store::{Insert, Parameter, Statement};
 /// How many actions go into one call of the function.
 const AT_ONCE: usize = 20_000;
 
-fn kind(schedule: &Schedule) -> i16 {
+/// The number of a kind of schedule.
+pub(super) fn kind(schedule: &Schedule) -> i16 {
     match schedule {
         Schedule::Async => 0,
         Schedule::Single(_) => 1,

@@ -11,10 +11,13 @@ mod clean;
 mod connection;
 mod database;
 mod error;
+mod export;
 mod finish;
 pub(super) mod floor;
 mod frontier;
+mod import;
 mod insert;
+mod journal;
 mod names;
 pub(super) mod outside;
 mod rounds;
@@ -268,5 +271,34 @@ impl Store for PostgresStore {
 
     async fn clean_orphans(&self, limit: u32) -> Result<u64> {
         self.clean_what_is_left(limit).await
+    }
+
+    async fn identity(&self) -> Result<StoreId> {
+        self.read_identity().await
+    }
+
+    async fn export(&self, export: Export) -> Result<Exported> {
+        self.export_page(&export).await
+    }
+
+    async fn import(&self, origin: &Origin, batch: ImportBatch) -> Result<Imports> {
+        self.import_batch(origin, &batch).await
+    }
+
+    async fn admit(
+        &self,
+        origin: &Origin,
+        admission: Admission,
+        context: &Context,
+    ) -> Result<Imports> {
+        self.admit_held(origin, &admission, context).await
+    }
+
+    async fn imports(&self, origin: &StoreId, query: ImportsQuery) -> Result<Imports> {
+        self.read_journal(origin, query).await
+    }
+
+    async fn forget_imports(&self, origin: &StoreId, limit: u32) -> Result<u64> {
+        self.forget_journal(origin, limit).await
     }
 }

@@ -12,6 +12,7 @@ use super::names::Names;
 use super::text;
 use crate::action::{Action, ActionId, Attempt, ChainId, ClaimId, Group, Hook, Priority, RunnerId};
 use crate::args::Args;
+use crate::log::{Context, LogEntry, Step};
 use crate::schedule::{Recurring, Schedule};
 use crate::store::native::codes::{state_of, status_of};
 use crate::store::native::recurrence::RecurrenceValues;
@@ -120,12 +121,17 @@ pub(super) const ACTION_COLUMNS: &str = "actions.id, actions.hook, actions.grp, 
     actions.attempts, actions.kind, actions.scheduled_at, actions.created_at, actions.started_at, \
     actions.finished_at, actions.claim, actions.chain, actions.args";
 
+/// How many of [`ACTION_COLUMNS`] there are.
+pub(super) const ACTION_WIDTH: usize = 14;
+
 /// Reads [`ACTION_COLUMNS`] followed by those of the recurrence.
 pub(super) fn action(names: &Names, row: &Row) -> Read<Action> {
     let scheduled_at = time(row, 7)?;
     let schedule = match get::<i16>(row, 6)? {
         0 => Schedule::Async,
-        2 if get::<Option<i64>>(row, 14)?.is_some() => Schedule::Recurring(recurring(row, 14)?),
+        2 if get::<Option<i64>>(row, ACTION_WIDTH)?.is_some() => {
+            Schedule::Recurring(recurring(row, ACTION_WIDTH)?)
+        }
         // An instance whose chain is gone will not recur.
         _ => Schedule::Single(scheduled_at),
     };
@@ -198,21 +204,50 @@ impl Chains {
 pub(super) const CHAIN_COLUMNS: &str = "chains.id, chains.hook, chains.grp, chains.priority, chains.unique_key, \
     chains.args, chains.state, chains.reason, chains.failures, chains.head, chains.created_at";
 
-/// Reads [`CHAIN_COLUMNS`] followed by those of the recurrence.
-pub(super) fn chain(names: &Names, row: &Row) -> Read<Chain> {
-    let state: i16 = get(row, 6)?;
+/// How many of [`CHAIN_COLUMNS`] there are.
+pub(super) const CHAIN_WIDTH: usize = 11;
+
+/// Reads [`CHAIN_COLUMNS`], which start at `from`, followed by those of the recurrence.
+pub(super) fn chain(names: &Names, row: &Row, from: usize) -> Read<Chain> {
+    let state: i16 = get(row, from + 6)?;
     Ok(Chain {
-        id: chain_id(row, 0)?,
-        hook: hook(names, row, 1)?,
-        group: group(names, row, 2)?,
-        priority: priority(row, 3)?,
-        key: written(row, 4)?,
-        args: args(row, 5)?,
+        id: chain_id(row, from)?,
+        hook: hook(names, row, from + 1)?,
+        group: group(names, row, from + 2)?,
+        priority: priority(row, from + 3)?,
+        key: written(row, from + 4)?,
+        args: args(row, from + 5)?,
         state: state_of(state.into()).ok_or_else(|| format!("{state} is no state"))?,
-        reason: written(row, 7)?,
-        failures: u32::try_from(get::<i32>(row, 8)?).unwrap_or_default(),
-        head: get::<Option<i64>>(row, 9)?.and_then(ActionId::new),
-        created_at: time(row, 10)?,
-        recurring: recurring(row, 11)?,
+        reason: written(row, from + 7)?,
+        failures: u32::try_from(get::<i32>(row, from + 8)?).unwrap_or_default(),
+        head: get::<Option<i64>>(row, from + 9)?.and_then(ActionId::new),
+        created_at: time(row, from + 10)?,
+        recurring: recurring(row, from + CHAIN_WIDTH)?,
     })
+}
+
+/// An entry of the log, as it is stored.
+pub(super) struct Entry<'a> {
+    pub(super) seq: i32,
+    pub(super) at: i64,
+    pub(super) step: i16,
+    pub(super) attempt: Option<i32>,
+    pub(super) context: Option<&'a str>,
+    pub(super) message: Option<String>,
+}
+
+impl Entry<'_> {
+    /// The entry, as one of this action.
+    pub(super) fn read(self, action: ActionId) -> Read<LogEntry> {
+        Ok(LogEntry {
+            action,
+            seq: self.seq.unsigned_abs(),
+            at: instant(self.at)?,
+            // One that is not known is a note.
+            step: Step::from_code(u8::try_from(self.step).unwrap_or(u8::MAX)),
+            attempt: self.attempt.map(|attempt| Attempt(attempt.unsigned_abs())),
+            context: self.context.map(Context::new),
+            message: self.message.map(text::read),
+        })
+    }
 }

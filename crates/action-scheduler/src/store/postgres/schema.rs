@@ -12,7 +12,13 @@ use crate::store::native::args::text_hash;
 
 /// Each step takes the tables from the version that is its place in the list to the next. Steps are never edited once
 /// released.
-const MIGRATIONS: &[(&str, &str)] = &[("the first tables", include_str!("sql/1.sql"))];
+const MIGRATIONS: &[(&str, &str)] = &[
+    ("the first tables", include_str!("sql/1.sql")),
+    (
+        "the identity of the store, and the journal of what is moved to it",
+        include_str!("sql/2.sql"),
+    ),
+];
 
 /// The functions of the newest version. They are dropped and made anew with each step; one whose parameters change is
 /// given another name, so that programs that are running go on.
@@ -25,6 +31,8 @@ const FUNCTIONS: &[&str] = &[
     include_str!("sql/change.sql"),
     include_str!("sql/runners.sql"),
     include_str!("sql/clean.sql"),
+    include_str!("sql/import.sql"),
+    include_str!("sql/admit.sql"),
 ];
 
 /// Functions find their rows by index, however few there were when their plans were made: a plan is kept for as long as the

@@ -11,7 +11,7 @@ use super::text::stored;
 use crate::action::{Action, ActionId};
 use crate::args::Args;
 use crate::error::Result;
-use crate::log::{Context, LogEntry, Step};
+use crate::log::LogEntry;
 use crate::query::{ArgsMatch, Query};
 use crate::store::native::args::{self, text_hash};
 use crate::store::native::codes::status_code;
@@ -253,16 +253,13 @@ impl PostgresStore {
 }
 
 fn log_entry(row: &tokio_postgres::Row) -> row::Read<LogEntry> {
-    let attempt: Option<i32> = row::get(row, 4)?;
-    let step: i16 = row::get(row, 3)?;
-    Ok(LogEntry {
-        action: row::action_id(row, 0)?,
-        seq: row::get::<i32>(row, 1)?.unsigned_abs(),
-        at: row::time(row, 2)?,
-        // One that is not known is a note.
-        step: Step::from_code(u8::try_from(step).unwrap_or(u8::MAX)),
-        attempt: attempt.map(|attempt| crate::action::Attempt(attempt.unsigned_abs())),
-        context: row::get::<Option<&str>>(row, 5)?.map(Context::new),
-        message: row::written(row, 6)?,
-    })
+    let entry = row::Entry {
+        seq: row::get(row, 1)?,
+        at: row::get(row, 2)?,
+        step: row::get(row, 3)?,
+        attempt: row::get(row, 4)?,
+        context: row::get(row, 5)?,
+        message: row::get(row, 6)?,
+    };
+    entry.read(row::action_id(row, 0)?)
 }

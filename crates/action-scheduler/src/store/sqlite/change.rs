@@ -44,7 +44,7 @@ fn present(connection: &Connection, id: i64) -> rusqlite::Result<Option<Present>
         .optional()
 }
 
-/// Applies a change to each action of a target whose status is among those allowed.
+/// Applies a change to each action of a target whose status is among those allowed, and that no move holds.
 fn each(
     write: &mut Write<'_>,
     target: &Target,
@@ -74,7 +74,9 @@ fn each(
             changes.extend(ActionId::new(number).map(Change::Missing));
             continue;
         };
-        if allowed.contains(&present.status) {
+        let is_held = present.status == Status::Canceled
+            && super::journal::is_held(write.connection, present.id)?;
+        if allowed.contains(&present.status) && !is_held {
             change(write, &present)?;
             changes.push(Change::Done(present.id));
         } else {

@@ -36,7 +36,7 @@ fn try_clean(write: &mut Write<'_>, batch: &CleanBatch) -> rusqlite::Result<Clea
         .prepare_cached(
             "SELECT id, scheduled_at, hook, coalesce(finished_at, started_at, created_at) FROM actions \
              INDEXED BY actions_by_phase WHERE phase = ?1 AND (scheduled_at, id) > (?2, ?3) \
-             AND scheduled_at < ?5 ORDER BY scheduled_at, id LIMIT ?4",
+             AND scheduled_at < ?5 AND id NOT IN (SELECT target FROM imports WHERE kind = 0 AND state = 1) ORDER BY scheduled_at, id LIMIT ?4",
         )?
         .query_map(params![row::phase_code(batch.status), after, after_id, batch.limit, batch.before.as_microsecond()], |row| {
             Ok((row::action_id(row, 0)?, row::time(row, 1)?, row.get::<_, i64>(2)?, row::time(row, 3)?))
@@ -76,7 +76,8 @@ pub(super) fn clean_orphans(write: &mut Write<'_>, limit: u32) -> Result<u64> {
             "DELETE FROM claims WHERE id IN (SELECT id FROM claims WHERE NOT EXISTS \
              (SELECT 1 FROM actions WHERE claim = claims.id AND claim IS NOT NULL AND phase = 0) LIMIT ?1)",
             "DELETE FROM chains WHERE id IN (SELECT id FROM chains WHERE state = 2 AND NOT EXISTS \
-             (SELECT 1 FROM actions WHERE chain = chains.id AND chain IS NOT NULL) LIMIT ?1)",
+             (SELECT 1 FROM actions WHERE chain = chains.id AND chain IS NOT NULL) \
+             AND id NOT IN (SELECT target FROM imports WHERE kind = 1 AND state = 1) LIMIT ?1)",
         ] {
             deleted += connection.prepare_cached(sql)?.execute([limit])? as u64;
         }

@@ -94,27 +94,34 @@ pub(super) fn read(connection: &Connection, mut ids: Vec<ActionId>) -> Result<Ve
     ids.dedup();
     let read = || {
         let mut entries = Vec::new();
-        // By primary key, in its order.
-        let mut statement = connection.prepare_cached(
-            "SELECT action, at, step, attempt, context, message FROM logs WHERE action = ?1 ORDER BY seq",
-        )?;
         for id in &ids {
-            let mut rows = statement.query([id.get()])?;
-            let mut place = 0;
-            while let Some(row) = rows.next()? {
-                place += 1;
-                entries.push(LogEntry {
-                    action: row::action_id(row, 0)?,
-                    seq: place,
-                    at: row::time(row, 1)?,
-                    step: Step::from_code(row.get(2)?),
-                    attempt: row.get::<_, Option<u32>>(3)?.map(Attempt),
-                    context: row.get::<_, Option<String>>(4)?.as_deref().map(Context::new),
-                    message: row.get(5)?,
-                });
-            }
+            entries.append(&mut of(connection, *id)?);
         }
         Ok(entries)
     };
     read().map_err(|error: rusqlite::Error| wrap("reading the log")(error).into())
+}
+
+/// The log of one action.
+pub(super) fn of(connection: &Connection, id: ActionId) -> rusqlite::Result<Vec<LogEntry>> {
+    // By primary key, in its order.
+    let mut statement = connection.prepare_cached(
+        "SELECT action, at, step, attempt, context, message FROM logs WHERE action = ?1 ORDER BY seq",
+    )?;
+    let mut rows = statement.query([id.get()])?;
+    let mut entries = Vec::new();
+    let mut place = 0;
+    while let Some(row) = rows.next()? {
+        place += 1;
+        entries.push(LogEntry {
+            action: row::action_id(row, 0)?,
+            seq: place,
+            at: row::time(row, 1)?,
+            step: Step::from_code(row.get(2)?),
+            attempt: row.get::<_, Option<u32>>(3)?.map(Attempt),
+            context: row.get::<_, Option<String>>(4)?.as_deref().map(Context::new),
+            message: row.get(5)?,
+        });
+    }
+    Ok(entries)
 }

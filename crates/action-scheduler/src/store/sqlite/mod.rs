@@ -9,9 +9,12 @@ mod claim;
 mod clean;
 mod connection;
 mod error;
+mod export;
 mod finish;
 pub(super) mod floor;
+mod import;
 mod insert;
+mod journal;
 mod lists;
 mod log;
 mod names;
@@ -70,6 +73,16 @@ impl SqliteStore {
         Ok(Self { clock, wake, readers: Readers::new(file), watch, writer })
     }
 
+    /// What [`SqliteStore::open`] would do to the layout of a file, which need not be there. Nothing is changed or
+    /// created.
+    pub async fn pending_migrations(file: &str) -> Result<Vec<Migration>> {
+        let file = file.to_owned();
+        let looked = tokio::task::spawn_blocking(move || schema::pending(&file));
+        Ok(looked
+            .await
+            .map_err(|error| StoreError::new(StoreErrorKind::Other, error.to_string()))??)
+    }
+
     /// Stores actions within a transaction of the caller's own, on a connection of the caller's to the same file. A
     /// runner notices them when the caller commits.
     pub fn insert_in(
@@ -113,13 +126,6 @@ impl SqliteStore {
     ) -> Result<T> {
         self.writer.write(Isolation::Own, job).await
     }
-}
-
-/// What opening a file would change in it.
-pub(super) async fn pending_migrations(file: &str) -> Result<Vec<Migration>> {
-    let file = file.to_owned();
-    let pending = tokio::task::spawn_blocking(move || schema::pending(&file)).await;
-    Ok(pending.map_err(|error| StoreError::new(StoreErrorKind::Other, error.to_string()))??)
 }
 
 impl Drop for SqliteStore {
@@ -279,5 +285,38 @@ impl Store for SqliteStore {
 
     async fn clean_orphans(&self, limit: u32) -> Result<u64> {
         self.write(move |write| clean::clean_orphans(write, limit)).await
+    }
+
+    async fn identity(&self) -> Result<StoreId> {
+        self.read(|connection, _| export::identity(connection)).await
+    }
+
+    async fn export(&self, export: Export) -> Result<Exported> {
+        self.read(move |connection, names| export::export(connection, names, &export)).await
+    }
+
+    async fn import(&self, origin: &Origin, batch: ImportBatch) -> Result<Imports> {
+        let origin = origin.clone();
+        self.write(move |write| import::import(write, &origin, &batch)).await
+    }
+
+    async fn admit(
+        &self,
+        origin: &Origin,
+        admission: Admission,
+        context: &Context,
+    ) -> Result<Imports> {
+        let (origin, context) = (origin.clone(), context.clone());
+        self.write(move |write| import::admit(write, &origin, &admission, &context)).await
+    }
+
+    async fn imports(&self, origin: &StoreId, query: ImportsQuery) -> Result<Imports> {
+        let origin = origin.clone();
+        self.read(move |connection, _| journal::list(connection, &origin, query)).await
+    }
+
+    async fn forget_imports(&self, origin: &StoreId, limit: u32) -> Result<u64> {
+        let origin = origin.clone();
+        self.write(move |write| journal::forget(write, &origin, limit)).await
     }
 }

@@ -17,7 +17,7 @@ use crate::store::native::recurrence::RecurrenceValues;
 pub(super) use crate::store::native::codes::{
     phase_code, state_code, state_of, status_code, status_of,
 };
-pub(super) use crate::store::native::recurrence::RECURRENCE_COLUMNS;
+pub(super) use crate::store::native::recurrence::{RECURRENCE_COLUMNS, RECURRENCE_WIDTH};
 
 /// How many characters of the args the index of live args holds; longer ones are told apart by their hash.
 const INDEXED_ARGS: usize = 64;
@@ -30,6 +30,19 @@ pub(super) fn args_hash(args: &str) -> Option<i64> {
 /// An error about a value that this program would not have written.
 pub(super) fn unreadable(column: usize, problem: impl ToString) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, Type::Null, problem.to_string().into())
+}
+
+/// Whether an error is about a stored value rather than about the file: other rows can be read all the same.
+pub(super) fn is_about_a_value(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error::*;
+    matches!(
+        error,
+        FromSqlConversionFailure(..)
+            | IntegralValueOutOfRange(..)
+            | InvalidColumnType(..)
+            | Utf8Error(..)
+            | QueryReturnedNoRows
+    )
 }
 
 /// The instant of a stored number.
@@ -93,6 +106,9 @@ pub(super) const ACTION_COLUMNS: &str = "actions.id, actions.hook, actions.grp, 
     actions.attempts, actions.kind, actions.scheduled_at, actions.created_at, actions.started_at, \
     actions.finished_at, actions.claim, actions.chain, actions.args";
 
+/// How many of [`ACTION_COLUMNS`] there are.
+pub(super) const ACTION_WIDTH: usize = 14;
+
 /// Reads [`ACTION_COLUMNS`] followed by [`RECURRENCE_COLUMNS`].
 pub(super) fn action(
     connection: &Connection,
@@ -103,7 +119,9 @@ pub(super) fn action(
     let chain = optional_chain_id(row, 12)?;
     let schedule = match row.get::<_, i64>(6)? {
         0 => Schedule::Async,
-        2 if row.get::<_, Option<i64>>(14)?.is_some() => Schedule::Recurring(recurring(row, 14)?),
+        2 if row.get::<_, Option<i64>>(ACTION_WIDTH)?.is_some() => {
+            Schedule::Recurring(recurring(row, ACTION_WIDTH)?)
+        }
         // An instance whose chain is gone will not recur.
         _ => Schedule::Single(scheduled_at),
     };
@@ -153,6 +171,9 @@ pub(super) fn args(row: &Row<'_>, column: usize) -> rusqlite::Result<Args> {
 pub(super) const CHAIN_COLUMNS: &str = "chains.id, chains.hook, chains.grp, chains.priority, chains.unique_key, \
     chains.args, chains.state, chains.reason, chains.failures, chains.head, chains.created_at";
 
+/// How many of [`CHAIN_COLUMNS`] there are.
+pub(super) const CHAIN_WIDTH: usize = 11;
+
 /// Reads [`CHAIN_COLUMNS`] followed by [`RECURRENCE_COLUMNS`].
 pub(super) fn chain(
     connection: &Connection,
@@ -172,6 +193,6 @@ pub(super) fn chain(
         failures: row.get(8)?,
         head: optional_action_id(row, 9)?,
         created_at: time(row, 10)?,
-        recurring: recurring(row, 11)?,
+        recurring: recurring(row, CHAIN_WIDTH)?,
     })
 }

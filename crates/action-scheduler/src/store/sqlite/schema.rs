@@ -1,18 +1,35 @@
 //! The layout of the file, and how an older one becomes the present one.
 
+use std::path::Path;
+
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::connection::{self, Access};
 use super::error::{StoreResult, wrap};
 use crate::error::{StoreError, StoreErrorKind};
-use crate::store::Migration;
+use crate::store;
 
 /// Marks a file as ours ("ASch"), in the header field that SQLite keeps for this.
 const APPLICATION_ID: i32 = 0x4153_6368;
 
-/// Each step takes the file from the version that is its place in the list to the next. Steps are never edited once
-/// released.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/1.sql")];
+/// A step from the version that is its place in the list to the next.
+struct Migration {
+    /// What it brings, for people.
+    what: &'static str,
+    sql: &'static str,
+}
+
+/// All steps. They are never edited once released.
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        what: "the tables of actions, chains, the log, claims and runners",
+        sql: include_str!("migrations/1.sql"),
+    },
+    Migration {
+        what: "the identity of the store, and the journal of what is moved to it",
+        sql: include_str!("migrations/2.sql"),
+    },
+];
 
 /// The newest version this program knows.
 const NEWEST: usize = MIGRATIONS.len();
@@ -27,7 +44,7 @@ pub(super) fn migrate(connection: &mut Connection, file: &str) -> StoreResult<()
     // Another process may have done it while this one waited for the lock.
     let found = version(&transaction, file)?;
     for (number, migration) in MIGRATIONS.iter().enumerate().skip(found) {
-        transaction.execute_batch(migration).map_err(wrap(file))?;
+        transaction.execute_batch(migration.sql).map_err(wrap(file))?;
         tracing::debug!(file, version = number + 1, "migrated");
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(wrap(file))?;
@@ -35,18 +52,18 @@ pub(super) fn migrate(connection: &mut Connection, file: &str) -> StoreResult<()
     transaction.commit().map_err(wrap(file))
 }
 
-/// The steps that a file has not seen yet; all of them when there is none.
-pub(super) fn pending(file: &str) -> StoreResult<Vec<Migration>> {
-    let found = match std::path::Path::new(file).exists() {
+/// What [`migrate`] would do to a file, which need not be there. Nothing is changed or created.
+pub(super) fn pending(file: &str) -> StoreResult<Vec<store::Migration>> {
+    let found = match Path::new(file).exists() {
         true => version(&connection::open(file, Access::Read)?, file)?,
         false => 0,
     };
     let steps = (1..).zip(MIGRATIONS).skip(found);
     Ok(steps
-        .map(|(version, sql)| Migration {
+        .map(|(version, step)| store::Migration {
             version,
-            what: format!("layout {version}"),
-            sql: (*sql).to_owned(),
+            what: step.what.to_owned(),
+            sql: step.sql.to_owned(),
         })
         .collect())
 }

@@ -1,14 +1,14 @@
--- What people do to actions. Each gives, for every action that exists, its status before; no id twice.
+-- What people do to actions. Each gives, for every action that exists, its status before and whether it was done; no id twice.
 
 CREATE FUNCTION {schema}.cancel_actions(
     p_ids bigint[], p_reason text, p_now bigint, p_context text, p_writer bigint, p_n bigint
-) RETURNS TABLE (o_id bigint, o_status smallint) LANGUAGE plpgsql {settings} AS $body$
+) RETURNS TABLE (o_id bigint, o_status smallint, o_done boolean) LANGUAGE plpgsql {settings} AS $body$
 DECLARE
     v_live bigint[];
     v_unstarted bigint[];
 BEGIN
     PERFORM {schema}.lock_actions(p_ids);
-    RETURN QUERY SELECT a.id, a.status FROM unnest(p_ids) WITH ORDINALITY AS w (id, place)
+    RETURN QUERY SELECT a.id, a.status, a.status IN (0, 1) FROM unnest(p_ids) WITH ORDINALITY AS w (id, place)
         JOIN {schema}.actions a ON a.id = w.id ORDER BY w.place;
     WITH was AS (
         SELECT id, status, claim, priority, attempts, scheduled_at
@@ -37,16 +37,18 @@ BEGIN
 END $body$;
 
 CREATE FUNCTION {schema}.delete_actions(p_ids bigint[], p_writer bigint, p_n bigint)
-RETURNS TABLE (o_id bigint, o_status smallint) LANGUAGE plpgsql {settings} AS $body$
+RETURNS TABLE (o_id bigint, o_status smallint, o_done boolean) LANGUAGE plpgsql {settings} AS $body$
 DECLARE
+    v_kept bigint[];
     v_held bigint[];
 BEGIN
     PERFORM {schema}.lock_actions(p_ids);
-    RETURN QUERY SELECT a.id, a.status FROM unnest(p_ids) WITH ORDINALITY AS w (id, place)
-        JOIN {schema}.actions a ON a.id = w.id ORDER BY w.place;
+    v_kept := {schema}.held_actions(p_ids);
+    RETURN QUERY SELECT a.id, a.status, a.status <> 1 AND a.id <> ALL (v_kept)
+        FROM unnest(p_ids) WITH ORDINALITY AS w (id, place) JOIN {schema}.actions a ON a.id = w.id ORDER BY w.place;
     WITH was AS (
         SELECT id, status, claim, chain, priority, attempts, scheduled_at
-        FROM {schema}.actions WHERE id = ANY (p_ids) AND status <> 1
+        FROM {schema}.actions WHERE id = ANY (p_ids) AND status <> 1 AND id <> ALL (v_kept)
     ), gone AS (
         DELETE FROM {schema}.waiting w USING was
         WHERE was.status = 0 AND was.claim IS NULL AND w.priority = was.priority AND w.attempts = was.attempts
@@ -66,18 +68,22 @@ BEGIN
     PERFORM {schema}.settle_claims(v_held, v_held);
 END $body$;
 
--- `p_to`: 0 a new attempt of what has ended, 1 now, 2 at a date. What a runner may be about to start is left as it is; the
--- last column says what was done.
+-- `p_to`: 0 a new attempt of what has ended, 1 now, 2 at a date. What a runner may be about to start is left as it is.
 CREATE FUNCTION {schema}.requeue_actions(
     p_ids bigint[], p_to int, p_at bigint, p_now bigint, p_context text, p_writer bigint, p_n bigint
 ) RETURNS TABLE (o_id bigint, o_status smallint, o_done boolean) LANGUAGE plpgsql {settings} AS $body$
+DECLARE
+    v_kept bigint[];
 BEGIN
     PERFORM {schema}.lock_actions(p_ids);
-    RETURN QUERY SELECT a.id, a.status, CASE p_to WHEN 0 THEN a.status > 1 ELSE a.status = 0 AND a.claim IS NULL END
+    v_kept := {schema}.held_actions(p_ids);
+    RETURN QUERY SELECT a.id, a.status,
+            CASE p_to WHEN 0 THEN a.status > 1 AND a.id <> ALL (v_kept) ELSE a.status = 0 AND a.claim IS NULL END
         FROM unnest(p_ids) WITH ORDINALITY AS w (id, place) JOIN {schema}.actions a ON a.id = w.id ORDER BY w.place;
     WITH was AS (
         SELECT id, status, priority, attempts, scheduled_at FROM {schema}.actions
-        WHERE id = ANY (p_ids) AND CASE p_to WHEN 0 THEN status > 1 ELSE status = 0 AND claim IS NULL END
+        WHERE id = ANY (p_ids)
+          AND CASE p_to WHEN 0 THEN status > 1 AND id <> ALL (v_kept) ELSE status = 0 AND claim IS NULL END
     ), gone AS (
         DELETE FROM {schema}.waiting w USING was
         WHERE p_to > 0 AND was.scheduled_at <> p_at AND w.priority = was.priority AND w.attempts = was.attempts

@@ -6,11 +6,13 @@ CREATE FUNCTION {schema}.clean_actions(
 ) RETURNS TABLE (o_deleted bigint, o_looked bigint, o_date bigint, o_id bigint) LANGUAGE plpgsql {settings} AS $body$
 DECLARE
     v_ids bigint[];
+    v_held bigint[];
 BEGIN
     WITH seen AS (
         SELECT id, scheduled_at, hook, coalesce(finished_at, started_at, created_at) AS modified_at
-        FROM {schema}.actions
+        FROM {schema}.actions a
         WHERE phase = p_status AND (scheduled_at, id) > (p_after_date, p_after_id) AND scheduled_at < p_before
+          AND NOT EXISTS (SELECT 1 FROM {schema}.imports i WHERE i.kind = 0 AND i.target = a.id AND i.state = 1)
         ORDER BY phase, scheduled_at, id LIMIT p_most
     )
     SELECT count(*), max(scheduled_at),
@@ -19,9 +21,13 @@ BEGIN
     INTO o_looked, o_date, v_ids, o_id FROM seen;
     o_deleted := coalesce(cardinality(v_ids), 0);
     IF p_delete AND o_deleted > 0 THEN
-        -- One that was put back into the queue meanwhile stays.
+        -- One that was put back into the queue meanwhile stays, and one that a move holds.
         v_ids := ARRAY(
             SELECT id FROM {schema}.actions WHERE id = ANY (v_ids) AND phase = p_status ORDER BY id FOR UPDATE);
+        v_held := {schema}.held_actions(v_ids);
+        IF cardinality(v_held) > 0 THEN
+            v_ids := ARRAY(SELECT id FROM unnest(v_ids) AS id WHERE id <> ALL (v_held));
+        END IF;
         DELETE FROM {schema}.logs WHERE action = ANY (v_ids);
         DELETE FROM {schema}.actions WHERE id = ANY (v_ids);
         o_deleted := cardinality(v_ids);
@@ -39,6 +45,7 @@ LANGUAGE plpgsql {settings} AS $body$
 DECLARE
     v_deleted bigint := 0;
     v_some bigint;
+    v_ids bigint[];
 BEGIN
     DELETE FROM {schema}.logs WHERE action = ANY (ARRAY(
         WITH RECURSIVE told (id) AS (
@@ -59,10 +66,15 @@ BEGIN
     GET DIAGNOSTICS v_some = ROW_COUNT;
     v_deleted := v_deleted + v_some;
     DELETE FROM {schema}.unstarted u WHERE NOT EXISTS (SELECT 1 FROM {schema}.claims c WHERE c.id = u.claim);
-    DELETE FROM {schema}.chains WHERE id = ANY (ARRAY(
-        SELECT c.id FROM {schema}.chains c WHERE c.state = 2 AND NOT EXISTS (
-            SELECT 1 FROM {schema}.actions a WHERE a.chain = c.id)
-        LIMIT p_most FOR UPDATE SKIP LOCKED));
+    -- What a move holds shows as ended, too. Those that are locked are looked at again: a move may have come first.
+    v_ids := ARRAY(
+        SELECT c.id FROM {schema}.chains c WHERE c.state = 2
+          AND NOT EXISTS (SELECT 1 FROM {schema}.actions a WHERE a.chain = c.id)
+          AND NOT EXISTS (SELECT 1 FROM {schema}.imports i WHERE i.kind = 1 AND i.target = c.id AND i.state = 1)
+        LIMIT p_most FOR UPDATE SKIP LOCKED);
+    DELETE FROM {schema}.chains c WHERE c.id = ANY (v_ids)
+      AND NOT EXISTS (SELECT 1 FROM {schema}.actions a WHERE a.chain = c.id)
+      AND NOT EXISTS (SELECT 1 FROM {schema}.imports i WHERE i.kind = 1 AND i.target = c.id AND i.state = 1);
     GET DIAGNOSTICS v_some = ROW_COUNT;
     v_deleted := v_deleted + v_some;
     INSERT INTO {schema}.ledger (writer, n) VALUES (p_writer, p_n);

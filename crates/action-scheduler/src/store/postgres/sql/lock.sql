@@ -9,6 +9,13 @@ BEGIN
     PERFORM 1 FROM {schema}.actions WHERE id = ANY (p_ids) ORDER BY id FOR UPDATE;
 END $body$;
 
+-- Those of some actions that a move holds. To be asked when they are locked, in a statement of its own, so that it sees what
+-- was done before. By imports_held, which is empty as a rule.
+CREATE FUNCTION {schema}.held_actions(p_ids bigint[]) RETURNS bigint[] LANGUAGE plpgsql {settings} AS $body$
+BEGIN
+    RETURN ARRAY(SELECT target FROM {schema}.imports WHERE kind = 0 AND target = ANY (p_ids) AND state = 1);
+END $body$;
+
 -- Notes that claims hold so many actions less, each named once for each action, and closes those that hold nothing.
 CREATE FUNCTION {schema}.settle_claims(p_live bigint[], p_unstarted bigint[]) RETURNS void
 LANGUAGE plpgsql {settings} AS $body$

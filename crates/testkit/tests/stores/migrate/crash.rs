@@ -1,0 +1,234 @@
+//! A move that is cut off at any step, while runners work on both stores, loses nothing and runs nothing twice.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use action_scheduler::action::NewAction;
+use action_scheduler::handler::HandlerContext;
+use action_scheduler::migrate::MoveReport;
+use action_scheduler::schedule::{Cadence, Interval};
+use action_scheduler::store::{ChainState, Insert, Requeue};
+use action_scheduler::time::Clock;
+use action_scheduler::{
+    Context, Failure, Hook, Query, Runner, RunnerConfig, Schedule, Scheduler, Shutdown, Status,
+    Store, Unique,
+};
+use jiff::{SignedDuration, Timestamp};
+use testkit::{Fault, FaultyStore, StoreUnderTest};
+
+use super::{Engine, move_all, options};
+
+/// How often each action was run, by what it was called with.
+type Books = Arc<Mutex<BTreeMap<u64, u32>>>;
+
+/// A store with a runner at work on it.
+struct Shop {
+    store: StoreUnderTest,
+    scheduler: Scheduler,
+    shutdown: Shutdown,
+    runner: tokio::task::JoinHandle<()>,
+}
+
+impl Shop {
+    async fn open(engine: Engine, books: &Books) -> Self {
+        let store = engine.store(Clock::system()).await;
+        let scheduler = Scheduler::builder(store.share()).build();
+        let books = Arc::clone(books);
+        let note = move |number: u64, _: HandlerContext| {
+            *books.lock().unwrap().entry(number).or_default() += 1;
+            async { Ok::<(), Failure>(()) }
+        };
+        scheduler.on("once", note).unwrap();
+        scheduler.on("renew", |_: u64, _: HandlerContext| async { Ok::<(), Failure>(()) }).unwrap();
+        let config = RunnerConfig {
+            workers: 2,
+            lease: options().lease,
+            poll_interval: Duration::from_millis(20),
+            ..RunnerConfig::default()
+        };
+        let shutdown = Shutdown::new();
+        let running = Runner::new(scheduler.clone(), config).run(shutdown.clone());
+        let runner = tokio::spawn(async move {
+            running.await.unwrap();
+        });
+        Self { store, scheduler, shutdown, runner }
+    }
+
+    async fn close(self) -> StoreUnderTest {
+        self.shutdown.stop();
+        self.runner.await.unwrap();
+        self.store
+    }
+
+    async fn live_instances(&self) -> usize {
+        let live = Query::new().hook(Hook::new("renew").unwrap());
+        let live = live.status(Status::Pending).status(Status::InProgress).unlimited();
+        self.store.query(live).await.unwrap().len()
+    }
+}
+
+/// How many actions each source holds that are to run once.
+const ONCE: u64 = 12;
+/// How many chains it holds, of which the last is paused.
+const CHAINS: u64 = 4;
+
+/// Half of what is to run is due, and the runner of the source wants it too.
+async fn fill(scheduler: &Scheduler) {
+    let later = Timestamp::now() + SignedDuration::from_hours(1);
+    let once = |number: u64| {
+        let schedule = if number % 2 == 0 { Schedule::Async } else { Schedule::Single(later) };
+        let args = serde_json::json!(number).to_string();
+        let action = NewAction::new(Hook::new("once").unwrap(), schedule);
+        let args = format!("[{args}]").parse().unwrap();
+        Insert { action: action.args(args), log_created: true }
+    };
+    scheduler.store().insert((0..ONCE).map(once).collect()).await.unwrap();
+    for number in 0..CHAINS {
+        let every = Interval::new(Duration::from_secs(1), Cadence::AfterRun).unwrap();
+        scheduler
+            .schedule_recurring(Timestamp::now(), every, "renew", [number])
+            .unique(Unique::Args)
+            .await
+            .unwrap();
+    }
+    let chains = scheduler.chains(Default::default()).await.unwrap();
+    scheduler.pause(chains.last().unwrap().id, "holiday").await.unwrap();
+}
+
+/// Cuts a move off, in the way it is told, and moves again until all is over. Then everything ran once, and chains go on
+/// in one place.
+async fn survives<F>(cut: impl FnOnce(Arc<dyn Store>, Arc<dyn Store>) -> F, name: String)
+where
+    F: Future<Output = ()>,
+{
+    let books = Books::default();
+    let from = Shop::open(Engine::Sqlite, &books).await;
+    let to = Shop::open(Engine::Sqlite, &books).await;
+    fill(&from.scheduler).await;
+    cut(from.store.share(), to.store.share()).await;
+
+    let mut report = MoveReport::default();
+    // The chains never rest: a pass may come while an instance runs.
+    for _ in 0..200 {
+        report = move_all(from.store.share(), to.store.share(), options()).await.unwrap();
+        if report.is_complete() {
+            break;
+        }
+    }
+    assert!(report.is_complete(), "{name}: {report:#?}");
+    assert_eq!(from.live_instances().await, 0, "{name}: live instances in the source");
+
+    // What is due later runs now.
+    let waiting = Query::new().hook(Hook::new("once").unwrap()).status(Status::Pending).unlimited();
+    let waiting = to.store.query(waiting).await.unwrap();
+    let ids = waiting.iter().map(|action| action.id).collect();
+    to.store.requeue(ids, Requeue::RunNow, &Context::new("test")).await.unwrap();
+    let all_ran = async {
+        while books.lock().unwrap().len() < ONCE as usize {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(30), all_ran).await;
+    assert!(waited.is_ok(), "{name}: lost, of {ONCE}: {:?}", books.lock().unwrap());
+
+    let (from, to) = (from.close().await, to.close().await);
+    let times: BTreeMap<u64, u32> = (0..ONCE).map(|number| (number, 1)).collect();
+    assert_eq!(*books.lock().unwrap(), times, "{name}: how often each ran");
+    assert_eq!(from.count(Query::new().status(Status::Pending)).await.unwrap(), 0, "{name}");
+    let mut states = Vec::new();
+    for chain in to.chains(Default::default()).await.unwrap() {
+        let live = Query::new().chain(chain.id).status(Status::Pending).status(Status::InProgress);
+        states.push((chain.state, to.count(live).await.unwrap()));
+    }
+    states.sort();
+    let active = (ChainState::Active, 1);
+    assert_eq!(states, [active, active, active, (ChainState::Paused, 0)], "{name}: chains");
+    let ended = from.chains(Default::default()).await.unwrap();
+    assert!(ended.iter().all(|chain| chain.state == ChainState::Ended), "{name}: {ended:?}");
+}
+
+fn block_on(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(test);
+}
+
+/// Some at a time: most of each is waiting for a lease.
+async fn all_of<F: Future<Output = ()> + Send + 'static>(tests: impl IntoIterator<Item = F>) {
+    let mut running = tokio::task::JoinSet::new();
+    for test in tests {
+        if running.len() >= 12 {
+            running.join_next().await.unwrap().unwrap();
+        }
+        running.spawn(test);
+    }
+    while let Some(ended) = running.join_next().await {
+        ended.unwrap();
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Which {
+    Source,
+    Target,
+}
+
+/// One store goes away at a call, and with it the mover.
+async fn cut_off_at(which: Which, fault: Fault) {
+    let cut = async |from: Arc<dyn Store>, to: Arc<dyn Store>| {
+        let faulty = |store: Arc<dyn Store>| Arc::new(FaultyStore::new(store));
+        let (from, to) = (faulty(from), faulty(to));
+        match which {
+            Which::Source => from.go_away_at(fault),
+            Which::Target => to.go_away_at(fault),
+        }
+        // Either it is cut off, or it was through before that.
+        let _ = move_all(from, to, options()).await;
+    };
+    survives(cut, format!("{which:?} {fault:?}")).await;
+}
+
+fn calls() -> u32 {
+    std::env::var("ACTION_SCHEDULER_MOVE_CALLS").ok().and_then(|set| set.parse().ok()).unwrap_or(30)
+}
+
+#[test]
+fn a_source_that_goes_away_at_any_call() {
+    let faults = (0..calls()).flat_map(|call| [Fault::Before(call), Fault::After(call)]);
+    block_on(all_of(faults.map(|fault| cut_off_at(Which::Source, fault))));
+}
+
+#[test]
+fn a_target_that_goes_away_at_any_call() {
+    let faults = (0..calls()).flat_map(|call| [Fault::Before(call), Fault::After(call)]);
+    block_on(all_of(faults.map(|fault| cut_off_at(Which::Target, fault))));
+}
+
+/// As when its process is killed: what it asked a store for last may still be done.
+#[test]
+fn a_mover_that_is_dropped_at_any_moment() {
+    let drop_after = |moments: u64| async move {
+        let cut = async |from: Arc<dyn Store>, to: Arc<dyn Store>| {
+            let moving = move_all(from, to, options());
+            let _ = tokio::time::timeout(Duration::from_micros(700 * moments), moving).await;
+        };
+        survives(cut, format!("dropped after {moments} moments")).await;
+    };
+    block_on(all_of((0..40).map(drop_after)));
+}
+
+/// Two movers at once are as good as one.
+#[test]
+fn two_movers_at_once() {
+    let both = |_| async {
+        let cut = async |from: Arc<dyn Store>, to: Arc<dyn Store>| {
+            let one = move_all(Arc::clone(&from), Arc::clone(&to), options());
+            let other = move_all(from, to, options());
+            let (one, other) = tokio::join!(one, other);
+            one.unwrap();
+            other.unwrap();
+        };
+        survives(cut, "two at once".to_owned()).await;
+    };
+    block_on(all_of((0..12).map(both)));
+}
