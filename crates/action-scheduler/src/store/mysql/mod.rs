@@ -55,6 +55,7 @@ use self::export::Found;
 use self::groups::Groups;
 pub use self::optimize::Index;
 use self::php::site_time::SiteTime;
+use self::row::Columns;
 use self::snapshot::Snapshot;
 use self::tables::Tables;
 use self::transaction::{Database, Tries, Write};
@@ -73,7 +74,7 @@ pub struct MySqlStore {
     /// What came into the queue and has not been looked at by the windows.
     returned: Mutex<Vec<ActionId>>,
     sweep: tokio::sync::Mutex<Sweep>,
-    /// The latest time that was claimed at.
+    /// The latest time that was ever stamped; more than now when the clock was set back.
     latest: Mutex<Timestamp>,
     /// Up to which id the plugin's recurring actions have been adopted.
     adopted: AtomicI64,
@@ -98,7 +99,7 @@ macro_rules! write {
     ($store:expr, $what:literal, |$write:ident| $job:expr) => {{
         let mut tries = Tries::new($what);
         loop {
-            let mut $write = $store.database.begin($store.clock.now()).await;
+            let mut $write = $store.database.begin($store.stamp()).await;
             let outcome = $job.await;
             let brings = Brings::take(&mut $write);
             if let Some(done) = $write.end(outcome, &mut tries).await? {
@@ -148,6 +149,7 @@ impl MySqlStore {
             adopted: AtomicI64::new(0),
         };
         store.set_clock().await?;
+        store.look_at_stamps().await?;
         store.look_for_keys().await?;
         Ok(store)
     }
@@ -182,6 +184,19 @@ impl MySqlStore {
 
     async fn set_clock(&self) -> Result<()> {
         read!(self, "reading the database's clock", |read| clock::set(&mut read, &self.clock))
+    }
+
+    /// The clock may have been set back since the last action was stored.
+    async fn look_at_stamps(&self) -> Result<()> {
+        let sql = format!(
+            "SELECT created_at FROM {} ORDER BY action_id DESC LIMIT 1",
+            self.database.tables.times
+        );
+        let rows: Result<Vec<mysql_async::Row>> =
+            read!(self, "looking for actions", |read| read.rows(&sql));
+        let newest = rows?.first().and_then(|row| row.date(0));
+        self.replace_latest(newest.unwrap_or(Timestamp::MIN).max(self.clock.now()));
+        Ok(())
     }
 
     /// Tells those who wait for work what came.
@@ -266,7 +281,15 @@ impl MySqlStore {
         Ok(rows?.first().and_then(|row| row.get::<i64, _>(0)).unwrap_or_default())
     }
 
-    /// The latest time that was claimed at before `now`, which becomes it.
+    /// The time, for what is stored now.
+    fn stamp(&self) -> Timestamp {
+        let now = self.clock.now();
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        *latest = now.max(*latest);
+        now
+    }
+
+    /// The latest time that was stamped before `now`, which becomes it.
     fn replace_latest(&self, now: Timestamp) -> Timestamp {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut *latest, now)
@@ -289,7 +312,7 @@ impl Store for MySqlStore {
     }
 
     fn insert_statements(&self, action: &Insert) -> Vec<Statement> {
-        statements::statements(&self.database, action, self.clock.now())
+        statements::statements(&self.database, action, self.stamp())
     }
 
     async fn claim(&self, request: ClaimRequest) -> Result<Claiming> {
