@@ -135,7 +135,7 @@ pub(super) async fn change(
 }
 
 /// Has the transaction done again.
-fn again() -> super::error::Trouble {
+pub(super) fn again() -> super::error::Trouble {
     mysql_async::Error::Server(mysql_async::ServerError {
         code: 1020,
         message: "the chain went on meanwhile".into(),

@@ -28,6 +28,8 @@ struct Present {
     scheduled_at: Timestamp,
     /// The attempt that is in-progress.
     attempt: Option<Attempt>,
+    /// Whether a move holds it: nothing here changes it then.
+    is_held: bool,
 }
 
 /// The actions of a target, whatever their status.
@@ -55,11 +57,13 @@ async fn targeted(
 async fn lock(write: &mut Write<'_>, ids: &[ActionId]) -> Outcome<Vec<Present>> {
     let tables = write.tables();
     let sql = format!(
-        "SELECT a.action_id, a.status, a.claim_id, i.chain_id, a.scheduled_date_gmt, a.attempts \
-         FROM {} a LEFT JOIN {} i ON i.action_id = a.action_id WHERE a.action_id IN {} \
+        "SELECT a.action_id, a.status, a.claim_id, i.chain_id, a.scheduled_date_gmt, a.attempts, h.target \
+         FROM {} a LEFT JOIN {} i ON i.action_id = a.action_id \
+         LEFT JOIN {} h ON h.kind = 0 AND h.target = a.action_id WHERE a.action_id IN {} \
          ORDER BY a.action_id FOR UPDATE",
         tables.actions,
         tables.instances,
+        tables.held,
         List(ids.iter())
     );
     let rows = write.rows(&sql).await?;
@@ -74,6 +78,7 @@ async fn lock(write: &mut Write<'_>, ids: &[ActionId]) -> Outcome<Vec<Present>> 
                 chain: row.optional_number(3)?.and_then(|id: i64| ChainId::new(id)),
                 scheduled_at: row.date(4).unwrap_or(Timestamp::UNIX_EPOCH),
                 attempt: (status == Status::InProgress).then_some(attempts),
+                is_held: row.bytes(6).is_some(),
             })
         })
         .collect()
@@ -92,6 +97,7 @@ async fn sort_out(
     allowed: impl Fn(&Present) -> bool,
 ) -> Outcome<Sorted> {
     let present = lock(write, ids).await?;
+    let allowed = |one: &Present| !one.is_held && allowed(one);
     let find = |id: &ActionId| present.binary_search_by_key(id, |present| present.id).ok();
     let changes = ids
         .iter()

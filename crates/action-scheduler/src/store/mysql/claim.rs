@@ -15,7 +15,7 @@ use super::php::site_time::format_gmt;
 use super::row::{self, Columns, PLUGIN_COLUMNS, PluginRow};
 use super::sql::{List, Micros, Text};
 use super::transaction::{Read, Write};
-use super::unique::take_claims_turn;
+use super::unique::{CLAIMS_TURN, take_turn};
 use super::window::{Windows, conditions};
 use crate::action::{ActionId, ClaimId};
 use crate::log::{Context, Step};
@@ -39,7 +39,7 @@ pub(super) async fn claim(
         return Ok(Claiming::Nothing);
     }
     if let Some(most) = request.open_claims {
-        take_claims_turn(write).await?;
+        take_turn(write, CLAIMS_TURN).await?;
         // A handful of rows, and one seek of the key on claim and status for each.
         let open = format!(
             "SELECT COUNT(*) FROM {} c WHERE EXISTS (SELECT 1 FROM {} a WHERE a.claim_id = c.claim_id \

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::change::{delete_logs, delete_rows};
 use super::claim::ids;
 use super::error::Outcome;
+use super::journal::{Kind, not_held};
 use super::php::site_time::format_gmt;
 use super::row::{Columns, unreadable};
 use super::sql::{List, Text};
@@ -39,12 +40,13 @@ pub(super) async fn clean(write: &mut Write<'_>, batch: &CleanBatch) -> Outcome<
     let sql = format!(
         "SELECT a.action_id, a.scheduled_date_gmt, a.hook, t.finished_at, a.last_attempt_gmt \
          FROM {} a FORCE INDEX (status_scheduled_date_gmt) LEFT JOIN {} t ON t.action_id = a.action_id \
-         WHERE a.status = {}{after} AND a.scheduled_date_gmt < {} \
+         WHERE a.status = {}{after} AND a.scheduled_date_gmt < {} AND {} \
          ORDER BY a.scheduled_date_gmt, a.action_id LIMIT {}",
         tables.actions,
         tables.times,
         Text(batch.status.as_str()),
         super::sql::Micros(batch.before),
+        not_held(tables, Kind::Action, "a.action_id"),
         batch.limit
     );
     let rows = write.rows(&sql).await?;
@@ -80,12 +82,15 @@ async fn delete_if(write: &mut Write<'_>, old: &[ActionId], batch: &CleanBatch) 
     if old.is_empty() {
         return Ok(0);
     }
+    let tables = write.tables();
     // By primary key.
     let sql = format!(
-        "SELECT action_id FROM {} WHERE action_id IN {} AND status = {} ORDER BY action_id FOR UPDATE",
-        write.tables().actions,
+        "SELECT a.action_id FROM {} a WHERE a.action_id IN {} AND a.status = {} AND {} \
+         ORDER BY a.action_id FOR UPDATE",
+        tables.actions,
         List(old.iter()),
-        Text(batch.status.as_str())
+        Text(batch.status.as_str()),
+        not_held(tables, Kind::Action, "a.action_id")
     );
     let old = ids(&write.rows(&sql).await?)?;
     delete_rows(write, &old).await?;
@@ -97,6 +102,7 @@ async fn delete_if(write: &mut Write<'_>, old: &[ActionId], batch: &CleanBatch) 
 pub(super) struct Sweep {
     log: u64,
     times: u64,
+    instances: u64,
 }
 
 pub(super) async fn clean_orphans(
@@ -119,20 +125,10 @@ pub(super) async fn clean_orphans(
         }
     }
     sweep.log = from;
-    let mut from = sweep.times;
-    for _ in 0..STEPS {
-        let (orphans, next) = orphans(write, times, "action_id", from, limit).await?;
-        for table in [times, &tables.instances, &tables.keys] {
-            let sql = format!("DELETE FROM {table} WHERE action_id IN {}", List(orphans.iter()));
-            write.later(&sql).await?;
-        }
-        deleted += orphans.len() as u64;
-        from = next.unwrap_or_default();
-        if !orphans.is_empty() || next.is_none() {
-            break;
-        }
+    // What the plugin stored and ran itself has a chain, and no dates.
+    for (table, from) in [(times, &mut sweep.times), (&tables.instances, &mut sweep.instances)] {
+        deleted += sweep_actions(write, table, from, limit).await?;
     }
-    sweep.times = from;
     // Claims with nothing live; the plugin makes a claim before it fills it.
     let before = write.now.checked_sub(PLUGIN_CLAIMS).unwrap_or(write.now);
     let empty = format!(
@@ -156,11 +152,18 @@ pub(super) async fn clean_orphans(
     deleted += claims.len() as u64;
     let sql = format!(
         "SELECT c.chain_id FROM {} c WHERE c.state = 'ended' AND NOT EXISTS \
-         (SELECT 1 FROM {} i WHERE i.chain_id = c.chain_id) LIMIT {limit}",
-        tables.chains, tables.instances
+         (SELECT 1 FROM {} i WHERE i.chain_id = c.chain_id) AND {} LIMIT {limit}",
+        tables.chains,
+        tables.instances,
+        not_held(tables, Kind::Chain, "c.chain_id")
     );
     let chains = ids(&write.rows(&sql).await?)?;
-    let sql = format!("DELETE FROM {} WHERE chain_id IN {}", tables.chains, List(chains.iter()));
+    let sql = format!(
+        "DELETE c FROM {} c WHERE c.chain_id IN {} AND {}",
+        tables.chains,
+        List(chains.iter()),
+        not_held(tables, Kind::Chain, "c.chain_id")
+    );
     write.later(&sql).await?;
     deleted += chains.len() as u64;
     // Connections that are long gone.
@@ -168,6 +171,28 @@ pub(super) async fn clean_orphans(
         format!("DELETE FROM {} WHERE used_at < UTC_TIMESTAMP() - INTERVAL 7 DAY", tables.commits);
     write.later(&sql).await?;
     Ok(deleted)
+}
+
+/// Deletes what we wrote down of actions that are gone, as far as a table of ours names them.
+async fn sweep_actions(
+    write: &mut Write<'_>,
+    table: &str,
+    from: &mut u64,
+    limit: u32,
+) -> Outcome<u64> {
+    let tables = write.tables();
+    for _ in 0..STEPS {
+        let (orphans, next) = orphans(write, table, "action_id", *from, limit).await?;
+        for table in [&tables.times, &tables.instances, &tables.keys] {
+            let sql = format!("DELETE FROM {table} WHERE action_id IN {}", List(orphans.iter()));
+            write.later(&sql).await?;
+        }
+        *from = next.unwrap_or_default();
+        if !orphans.is_empty() || next.is_none() {
+            return Ok(orphans.len() as u64);
+        }
+    }
+    Ok(0)
 }
 
 /// Among the next rows of a table after a key, those whose action is gone; and where to go on, if there is more.

@@ -201,7 +201,7 @@ impl NewChains {
 }
 
 /// The columns of a recurrence as literals.
-fn recurrence(recurring: &Recurring) -> String {
+pub(super) fn recurrence(recurring: &Recurring) -> String {
     let values = RecurrenceValues::from(recurring);
     format!(
         "{},{},{},{},{},{},{}",

@@ -8,7 +8,7 @@ use mysql_async::Row;
 use super::error::Outcome;
 use super::row::Columns;
 use super::sql::{List, OrNull, Rows, Text, TextOrNull};
-use super::transaction::{Read, Write};
+use super::transaction::{Ask, Read, Write};
 use crate::action::{ActionId, Attempt};
 use crate::log::{Context, LogEntry, NewLogEntry, Step};
 
@@ -174,18 +174,9 @@ pub(super) async fn read(read: &mut Read<'_>, ids: &[ActionId]) -> Outcome<Vec<L
     let mut ids = ids.to_vec();
     ids.sort_unstable();
     ids.dedup();
-    let tables = &read.database.tables;
-    let (logs, own) = (&tables.logs, &tables.entries);
     let mut entries: Vec<LogEntry> = Vec::new();
     for chunk in ids.chunks(CHUNK) {
-        // Served by the key on the action, and ours by primary key.
-        let sql = format!(
-            "SELECT l.action_id, l.message, l.log_date_gmt, e.step, e.attempt, e.context, e.message \
-             FROM {logs} l LEFT JOIN {own} e ON e.log_id = l.log_id WHERE l.action_id IN {} \
-             ORDER BY l.action_id, l.log_id",
-            List(chunk.iter())
-        );
-        for row in read.rows(&sql).await? {
+        for row in rows(read, chunk).await? {
             let entry = entry(&row, entries.last())?;
             entries.push(entry);
         }
@@ -193,7 +184,23 @@ pub(super) async fn read(read: &mut Read<'_>, ids: &[ActionId]) -> Outcome<Vec<L
     Ok(entries)
 }
 
-fn entry(row: &Row, last: Option<&LogEntry>) -> Outcome<LogEntry> {
+/// The rows of the log of these actions, by action and place.
+pub(super) async fn rows(source: &mut impl Ask, ids: &[ActionId]) -> Outcome<Vec<Row>> {
+    let tables = source.tables();
+    // Served by the key on the action, and ours by primary key.
+    let sql = format!(
+        "SELECT l.action_id, l.message, l.log_date_gmt, e.step, e.attempt, e.context, e.message \
+         FROM {} l LEFT JOIN {} e ON e.log_id = l.log_id WHERE l.action_id IN {} \
+         ORDER BY l.action_id, l.log_id",
+        tables.logs,
+        tables.entries,
+        List(ids.iter())
+    );
+    source.rows(&sql).await
+}
+
+/// Reads one of [`rows`]; `last` is the entry before it.
+pub(super) fn entry(row: &Row, last: Option<&LogEntry>) -> Outcome<LogEntry> {
     let action = row.action_id(0)?;
     let told = match row.optional_number::<u8>(3)? {
         Some(step) => Told {

@@ -4,6 +4,7 @@
 //! read and written by `php`. Every step is one transaction (`transaction`), which is done again when the server takes
 //! it back to let another through.
 
+mod admit;
 mod adopt;
 mod chains;
 mod change;
@@ -12,10 +13,13 @@ mod clean;
 mod clock;
 mod connection;
 mod error;
+mod export;
 mod finish;
 pub(super) mod floor;
 mod groups;
+mod import;
 mod insert;
+mod journal;
 mod log;
 mod optimize;
 pub(super) mod outside;
@@ -24,6 +28,8 @@ mod row;
 mod runners;
 mod schema;
 mod select;
+mod series;
+mod snapshot;
 mod sql;
 mod start;
 mod statements;
@@ -45,9 +51,12 @@ use tokio::sync::watch as signal;
 use self::clean::Sweep;
 use self::connection::Connections;
 use self::error::{Outcome, Trouble};
+use self::export::Found;
 use self::groups::Groups;
 pub use self::optimize::Index;
 use self::php::site_time::SiteTime;
+use self::row::Columns;
+use self::snapshot::Snapshot;
 use self::tables::Tables;
 use self::transaction::{Database, Tries, Write};
 pub use self::url::MySqlUrl;
@@ -65,7 +74,7 @@ pub struct MySqlStore {
     /// What came into the queue and has not been looked at by the windows.
     returned: Mutex<Vec<ActionId>>,
     sweep: tokio::sync::Mutex<Sweep>,
-    /// The latest time that was claimed at.
+    /// The latest time that was ever stamped; more than now when the clock was set back.
     latest: Mutex<Timestamp>,
     /// Up to which id the plugin's recurring actions have been adopted.
     adopted: AtomicI64,
@@ -90,7 +99,7 @@ macro_rules! write {
     ($store:expr, $what:literal, |$write:ident| $job:expr) => {{
         let mut tries = Tries::new($what);
         loop {
-            let mut $write = $store.database.begin($store.clock.now()).await;
+            let mut $write = $store.database.begin($store.stamp()).await;
             let outcome = $job.await;
             let brings = Brings::take(&mut $write);
             if let Some(done) = $write.end(outcome, &mut tries).await? {
@@ -140,6 +149,7 @@ impl MySqlStore {
             adopted: AtomicI64::new(0),
         };
         store.set_clock().await?;
+        store.look_at_stamps().await?;
         store.look_for_keys().await?;
         Ok(store)
     }
@@ -176,6 +186,19 @@ impl MySqlStore {
         read!(self, "reading the database's clock", |read| clock::set(&mut read, &self.clock))
     }
 
+    /// The clock may have been set back since the last action was stored.
+    async fn look_at_stamps(&self) -> Result<()> {
+        let sql = format!(
+            "SELECT created_at FROM {} ORDER BY action_id DESC LIMIT 1",
+            self.database.tables.times
+        );
+        let rows: Result<Vec<mysql_async::Row>> =
+            read!(self, "looking for actions", |read| read.rows(&sql));
+        let newest = rows?.first().and_then(|row| row.date(0));
+        self.replace_latest(newest.unwrap_or(Timestamp::MIN).max(self.clock.now()));
+        Ok(())
+    }
+
     /// Tells those who wait for work what came.
     fn tell(&self, brings: Brings) {
         if !brings.returned.is_empty() {
@@ -187,15 +210,17 @@ impl MySqlStore {
         }
     }
 
-    /// The numbers of the groups of new actions.
-    async fn groups_of(&self, actions: &[Insert]) -> Result<HashMap<Group, u64>> {
+    /// The numbers of groups, which are added if there are none.
+    async fn groups_of<'a>(
+        &self,
+        groups: impl Iterator<Item = &'a Group> + Send,
+    ) -> Result<HashMap<Group, u64>> {
         let mut numbers = HashMap::new();
-        for Insert { action, .. } in actions {
-            if !numbers.contains_key(&action.group) {
-                let number: Result<u64> = read!(self, "looking for a group", |read| {
-                    groups::number(&mut read, &action.group)
-                });
-                numbers.insert(action.group.clone(), number?);
+        for group in groups {
+            if !numbers.contains_key(group) {
+                let number: Result<u64> =
+                    read!(self, "looking for a group", |read| groups::number(&mut read, group));
+                numbers.insert(group.clone(), number?);
             }
         }
         Ok(numbers)
@@ -218,6 +243,34 @@ impl MySqlStore {
         Ok(())
     }
 
+    /// Gives chains to recurring actions of the plugin's that have none, as far as they can be read.
+    async fn adopt_these(&self, ids: &[ActionId]) -> Result<()> {
+        for chunk in ids.chunks(journal::CHUNK) {
+            let adopted: Result<()> = write!(self, "adopting recurring actions", |write| {
+                series::adopt(&mut write, chunk)
+            });
+            adopted?;
+        }
+        Ok(())
+    }
+
+    /// Reads what is to be exported, as it is at one moment.
+    async fn look_at(&self, export: &Export) -> Result<Found> {
+        let mut tries = Tries::new("exporting");
+        loop {
+            let mut snapshot = Snapshot::new(&self.database).await;
+            let read = async {
+                let found = export::export(&mut snapshot, export).await?;
+                snapshot.close().await?;
+                Outcome::Ok(found)
+            };
+            match read.await {
+                Ok(found) => return Ok(found),
+                Err(trouble) => tries.after(trouble, &self.database.place).await?,
+            }
+        }
+    }
+
     async fn greatest_id(&self) -> Result<i64> {
         let sql = format!(
             "SELECT action_id FROM {} ORDER BY action_id DESC LIMIT 1",
@@ -228,7 +281,15 @@ impl MySqlStore {
         Ok(rows?.first().and_then(|row| row.get::<i64, _>(0)).unwrap_or_default())
     }
 
-    /// The latest time that was claimed at before `now`, which becomes it.
+    /// The time, for what is stored now.
+    fn stamp(&self) -> Timestamp {
+        let now = self.clock.now();
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        *latest = now.max(*latest);
+        now
+    }
+
+    /// The latest time that was stamped before `now`, which becomes it.
     fn replace_latest(&self, now: Timestamp) -> Timestamp {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut *latest, now)
@@ -246,12 +307,12 @@ impl Store for MySqlStore {
     }
 
     async fn insert(&self, actions: Vec<Insert>) -> Result<Vec<Option<ActionId>>> {
-        let groups = self.groups_of(&actions).await?;
+        let groups = self.groups_of(actions.iter().map(|insert| &insert.action.group)).await?;
         write!(self, "storing actions", |write| insert::insert(&mut write, &actions, &groups))
     }
 
     fn insert_statements(&self, action: &Insert) -> Vec<Statement> {
-        statements::statements(&self.database, action, self.clock.now())
+        statements::statements(&self.database, action, self.stamp())
     }
 
     async fn claim(&self, request: ClaimRequest) -> Result<Claiming> {
@@ -422,23 +483,47 @@ impl Store for MySqlStore {
         ))
     }
 
-    // STUBS of this branch only, to be replaced.
     async fn identity(&self) -> Result<StoreId> {
-        unimplemented!()
+        read!(self, "reading the identity of the store", |read| journal::identity(&mut read))
     }
-    async fn export(&self, _: Export) -> Result<Exported> {
-        unimplemented!()
+
+    async fn export(&self, export: Export) -> Result<Exported> {
+        self.adopt().await?;
+        let mut adopted = Vec::new();
+        loop {
+            let Found { exported, alone } = self.look_at(&export).await?;
+            if alone.is_empty() || alone == adopted {
+                break Ok(exported);
+            }
+            self.adopt_these(&alone).await?;
+            adopted = alone;
+        }
     }
-    async fn import(&self, _: &Origin, _: ImportBatch) -> Result<Imports> {
-        unimplemented!()
+
+    async fn import(&self, origin: &Origin, batch: ImportBatch) -> Result<Imports> {
+        let args = import::prepare(&batch)?;
+        let groups = self.groups_of(import::groups(&batch)).await?;
+        write!(self, "importing", |write| import::import(
+            &mut write, origin, &batch, &args, &groups
+        ))
     }
-    async fn admit(&self, _: &Origin, _: Admission, _: &Context) -> Result<Imports> {
-        unimplemented!()
+
+    async fn admit(
+        &self,
+        origin: &Origin,
+        admission: Admission,
+        context: &Context,
+    ) -> Result<Imports> {
+        write!(self, "admitting", |write| admit::admit(&mut write, origin, &admission, context))
     }
-    async fn imports(&self, _: &StoreId, _: ImportsQuery) -> Result<Imports> {
-        unimplemented!()
+
+    async fn imports(&self, origin: &StoreId, query: ImportsQuery) -> Result<Imports> {
+        read!(self, "reading the journal of imports", |read| journal::list(
+            &mut read, origin, query
+        ))
     }
-    async fn forget_imports(&self, _: &StoreId, _: u32) -> Result<u64> {
-        unimplemented!()
+
+    async fn forget_imports(&self, origin: &StoreId, limit: u32) -> Result<u64> {
+        write!(self, "forgetting imports", |write| journal::forget(&mut write, origin, limit))
     }
 }

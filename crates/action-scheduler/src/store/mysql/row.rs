@@ -182,7 +182,16 @@ pub(super) fn action(
     group: Group,
     logged: Option<(Timestamp, Timestamp)>,
 ) -> Outcome<Action> {
-    let plain = PluginRow::read(row)?;
+    whole_action(PluginRow::read(row)?, row, group, logged)
+}
+
+/// The same, when the plugin's part has been read.
+pub(super) fn whole_action(
+    plain: PluginRow,
+    row: &Row,
+    group: Group,
+    logged: Option<(Timestamp, Timestamp)>,
+) -> Outcome<Action> {
     let (created, started, finished) =
         (row.date(PLUGIN_WIDTH + 1), row.date(PLUGIN_WIDTH + 2), row.date(PLUGIN_WIDTH + 3));
     let due = plain.due();

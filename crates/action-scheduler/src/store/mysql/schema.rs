@@ -4,6 +4,7 @@ use mysql_async::Row;
 
 use super::connection::exchange;
 use super::error::{Outcome, Trouble};
+use super::journal::move_tables;
 use super::row::Columns;
 use super::sql::Text;
 use super::tables::Tables;
@@ -12,7 +13,7 @@ use crate::error::{StoreError, StoreErrorKind};
 use crate::store::Migration;
 
 /// The newest version of our own tables that this program knows.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
 
 /// The newest version of the plugin's tables that this program knows.
 const NEWEST_SCHEMA: u32 = 9;
@@ -38,15 +39,7 @@ pub(super) async fn prepare(
         }
     }
     check_schema(connection, url, tables).await?;
-    let layout = match layout_version(connection, url, tables).await? {
-        Some(version) => version,
-        None => {
-            for sql in own_tables(tables) {
-                exchange(connection, &sql).await?;
-            }
-            LAYOUT
-        }
-    };
+    let layout = layout_version(connection, url, tables).await?;
     if layout > LAYOUT {
         return Err(refuse(
             StoreErrorKind::NewerSchema,
@@ -55,7 +48,35 @@ pub(super) async fn prepare(
             ),
         ));
     }
+    for step in steps(tables).into_iter().filter(|step| step.version > layout) {
+        for sql in step.sql {
+            exchange(connection, &sql).await?;
+        }
+    }
     Ok(found)
+}
+
+/// A step of the layout of our own tables.
+struct Step {
+    version: u32,
+    what: &'static str,
+    /// Statements that may be run again; the last one writes the version down.
+    sql: Vec<String>,
+}
+
+fn steps(tables: &Tables) -> [Step; 2] {
+    [
+        Step {
+            version: 1,
+            what: "what the plugin's tables cannot hold, beside them",
+            sql: own_tables(tables),
+        },
+        Step {
+            version: 2,
+            what: "the identity of the store, and the journal of what is moved to it",
+            sql: move_tables(tables),
+        },
+    ]
 }
 
 /// What [`prepare`] would create; nothing is changed.
@@ -75,19 +96,20 @@ pub(super) async fn pending(
         });
     }
     check_schema(connection, url, tables).await?;
-    if layout_version(connection, url, tables).await?.is_none() {
-        pending.push(Migration {
-            version: LAYOUT,
-            what: "what the plugin's tables cannot hold, beside them".to_owned(),
-            sql: own_tables(tables).join(";\n"),
-        });
-    }
+    let layout = layout_version(connection, url, tables).await?;
+    let missing = steps(tables).into_iter().filter(|step| step.version > layout);
+    pending.extend(missing.map(|Step { version, what, sql }| Migration {
+        version,
+        what: what.to_owned(),
+        sql: sql.join(";\n"),
+    }));
     Ok(pending)
 }
 
 /// Creates all tables.
 pub(super) async fn create(connection: &mut mysql_async::Conn, tables: &Tables) -> Outcome<()> {
-    for sql in plugin_tables(tables).into_iter().chain(own_tables(tables)) {
+    let own = steps(tables).into_iter().flat_map(|step| step.sql);
+    for sql in plugin_tables(tables).into_iter().chain(own) {
         exchange(connection, &sql).await?;
     }
     Ok(())
@@ -97,18 +119,18 @@ fn refuse(kind: StoreErrorKind, message: String) -> Trouble {
     Trouble::Refused(StoreError::new(kind, message).into())
 }
 
-/// The version of our own tables, if they are there.
+/// The version of our own tables; 0 when they are not there.
 async fn layout_version(
     connection: &mut mysql_async::Conn,
     url: &MySqlUrl,
     tables: &Tables,
-) -> Outcome<Option<u32>> {
+) -> Outcome<u32> {
     if !exists(connection, url.database(), &unquoted(&tables.layout)).await? {
-        return Ok(None);
+        return Ok(0);
     }
     let sql = format!("SELECT version FROM {}", tables.layout);
     let rows = exchange(connection, &sql).await?.rows;
-    rows.first().map(|row| row.number(0)).transpose()
+    Ok(rows.first().map(|row| row.number(0)).transpose()?.unwrap_or_default())
 }
 
 fn unquoted(table: &str) -> String {
@@ -399,6 +421,6 @@ fn own_tables(tables: &Tables) -> Vec<String> {
                version int unsigned NOT NULL
              ) {END}"
         ),
-        format!("INSERT IGNORE INTO {layout} (one, version) VALUES (1, {LAYOUT})"),
+        format!("INSERT IGNORE INTO {layout} (one, version) VALUES (1, 1)"),
     ]
 }

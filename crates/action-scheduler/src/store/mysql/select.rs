@@ -247,28 +247,12 @@ pub(super) async fn query(read: &mut Read<'_>, query: &Query) -> Outcome<Vec<Act
 pub(super) async fn fetch(read: &mut Read<'_>, ids: &[ActionId]) -> Outcome<Vec<Action>> {
     let mut actions = Vec::with_capacity(ids.len());
     for chunk in ids.chunks(CHUNK) {
-        let tables = &read.database.tables;
-        // By primary keys.
-        let sql = format!(
-            "SELECT {PLUGIN_COLUMNS}, {OWN_COLUMNS}, {RECURRENCE_COLUMNS}, g.slug FROM {} a \
-             LEFT JOIN {} t ON t.action_id = a.action_id LEFT JOIN {} i ON i.action_id = a.action_id \
-             LEFT JOIN {} c ON c.chain_id = i.chain_id LEFT JOIN {} g ON g.group_id = a.group_id \
-             WHERE a.action_id IN {}",
-            tables.actions,
-            tables.times,
-            tables.instances,
-            tables.chains,
-            tables.groups,
-            List(chunk.iter())
-        );
-        let rows = read.rows(&sql).await?;
+        let rows = rows(read, chunk).await?;
         let logged = logged(read, &rows).await?;
         let mut found = HashMap::with_capacity(rows.len());
         for row in &rows {
             let id = row.action_id(0)?;
-            let slug = row.optional_text(PLUGIN_WIDTH + OWN_WIDTH + RECURRENCE_WIDTH)?;
-            let group = slug.map(Group::from_stored).unwrap_or_default();
-            found.insert(id, row::action(row, group, logged.get(&id).copied())?);
+            found.insert(id, row::action(row, group(row)?, logged.get(&id).copied())?);
         }
         // One that is asked for twice is given twice.
         actions.extend(chunk.iter().filter_map(|id| found.get(id).cloned()));
@@ -276,9 +260,41 @@ pub(super) async fn fetch(read: &mut Read<'_>, ids: &[ActionId]) -> Outcome<Vec<
     Ok(actions)
 }
 
+/// All that stands in rows about these actions, by id: [`PLUGIN_COLUMNS`], [`OWN_COLUMNS`], [`RECURRENCE_COLUMNS`], the
+/// slug of the group, and the unique key.
+pub(super) async fn rows(source: &mut impl Ask, ids: &[ActionId]) -> Outcome<Vec<Row>> {
+    let tables = source.tables();
+    // By primary keys.
+    let sql = format!(
+        "SELECT {PLUGIN_COLUMNS}, {OWN_COLUMNS}, {RECURRENCE_COLUMNS}, g.slug, k.unique_key FROM {} a \
+         LEFT JOIN {} t ON t.action_id = a.action_id LEFT JOIN {} i ON i.action_id = a.action_id \
+         LEFT JOIN {} c ON c.chain_id = i.chain_id LEFT JOIN {} g ON g.group_id = a.group_id \
+         LEFT JOIN {} k ON k.action_id = a.action_id WHERE a.action_id IN {} ORDER BY a.action_id",
+        tables.actions,
+        tables.times,
+        tables.instances,
+        tables.chains,
+        tables.groups,
+        tables.keys,
+        List(ids.iter())
+    );
+    source.rows(&sql).await
+}
+
+/// The group that one of [`rows`] names; what has none is in the default group, as in the plugin.
+pub(super) fn group(row: &Row) -> Outcome<Group> {
+    let slug = row.optional_text(PLUGIN_WIDTH + OWN_WIDTH + RECURRENCE_WIDTH)?;
+    Ok(slug.map(Group::from_stored).unwrap_or_default())
+}
+
+/// The unique key that one of [`rows`] names.
+pub(super) fn key(row: &Row) -> Outcome<Option<&str>> {
+    row.optional_text(PLUGIN_WIDTH + OWN_WIDTH + RECURRENCE_WIDTH + 1)
+}
+
 /// The dates of the first and the last entry in the log of those whose dates we have not written down.
-async fn logged(
-    read: &mut Read<'_>,
+pub(super) async fn logged(
+    source: &mut impl Ask,
     rows: &[Row],
 ) -> Outcome<HashMap<ActionId, (Timestamp, Timestamp)>> {
     let mut unknown = Vec::new();
@@ -291,11 +307,11 @@ async fn logged(
     // Served by the key on the action.
     let sql = format!(
         "SELECT action_id, MIN(log_date_gmt), MAX(log_date_gmt) FROM {} WHERE action_id IN {} GROUP BY action_id",
-        read.database.tables.logs,
+        source.tables().logs,
         List(unknown.iter())
     );
     let mut logged = HashMap::new();
-    for row in read.rows(&sql).await? {
+    for row in source.rows(&sql).await? {
         if let (Some(first), Some(last)) = (row.date(1), row.date(2)) {
             logged.insert(row.action_id(0)?, (first, last));
         }

@@ -33,6 +33,14 @@ pub(super) struct Tables {
     pub(super) commits: String,
     /// The version of our own tables.
     pub(super) layout: String,
+    /// What tells this store from all others.
+    pub(super) identity: String,
+    /// Other stores that something was taken in from.
+    pub(super) origins: String,
+    /// What became of what was taken in.
+    pub(super) imports: String,
+    /// What of it is held.
+    pub(super) held: String,
 }
 
 impl Tables {
@@ -56,11 +64,15 @@ impl Tables {
             turns: ours("turns"),
             commits: ours("commits"),
             layout: ours("layout"),
+            identity: ours("identity"),
+            origins: ours("origins"),
+            imports: ours("imports"),
+            held: ours("held"),
         }
     }
 
     /// All but WordPress' own.
-    pub(super) fn all(&self) -> [&str; 14] {
+    pub(super) fn all(&self) -> [&str; 18] {
         [
             &self.actions,
             &self.claims,
@@ -76,6 +88,10 @@ impl Tables {
             &self.turns,
             &self.commits,
             &self.layout,
+            &self.identity,
+            &self.origins,
+            &self.imports,
+            &self.held,
         ]
     }
 }

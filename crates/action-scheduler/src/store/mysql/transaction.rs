@@ -51,7 +51,7 @@ impl Tries {
     }
 
     /// Waits before the next try; tells the caller instead if there is to be none.
-    async fn after(&mut self, trouble: Trouble, place: &str) -> Result<()> {
+    pub(super) async fn after(&mut self, trouble: Trouble, place: &str) -> Result<()> {
         let remedy = trouble.remedy();
         let is_lasting = self.begun.elapsed() > PATIENCE;
         let pause = match remedy {

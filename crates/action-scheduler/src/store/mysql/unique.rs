@@ -20,6 +20,9 @@ const TURNS: u64 = 997;
 /// The row that claims lock when their number is limited.
 pub(super) const CLAIMS_TURN: u64 = 1000;
 
+/// The row that imports lock: there is one at a time.
+pub(super) const IMPORTS_TURN: u64 = 1001;
+
 /// How many questions are asked in one statement.
 const CHUNK: usize = 50;
 
@@ -109,11 +112,11 @@ async fn take_turns(
     write.run(&rows.end(" ON DUPLICATE KEY UPDATE taken = taken + 1")).await.map(drop)
 }
 
-/// Takes the turn of those who claim under a limit.
-pub(super) async fn take_claims_turn(write: &mut Write<'_>) -> Outcome<()> {
+/// Takes one of the turns that have a number of their own.
+pub(super) async fn take_turn(write: &mut Write<'_>, turn: u64) -> Outcome<()> {
     let turns = &write.tables().turns;
     let sql = format!(
-        "INSERT INTO {turns} (turn, taken) VALUES ({CLAIMS_TURN}, 1) ON DUPLICATE KEY UPDATE taken = taken + 1"
+        "INSERT INTO {turns} (turn, taken) VALUES ({turn}, 1) ON DUPLICATE KEY UPDATE taken = taken + 1"
     );
     write.run(&sql).await.map(drop)
 }

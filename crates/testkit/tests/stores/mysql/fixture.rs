@@ -19,13 +19,13 @@ use super::{Site, action};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/fixtures/wordpress/");
 
-fn read(name: &str) -> String {
+pub(super) fn read(name: &str) -> String {
     let path = format!("{FOLDER}{name}");
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// What the plugin itself reads in its tables.
-fn expected() -> Vec<Value> {
+pub(super) fn expected() -> Vec<Value> {
     let expected: Value = serde_json::from_str(&read("tables-3.8.2.expected.json")).unwrap();
     expected["actions"].as_array().unwrap().clone()
 }
@@ -41,7 +41,7 @@ async fn site() -> Site {
     Site::on(database).await
 }
 
-fn id(row: &Value) -> ActionId {
+pub(super) fn id(row: &Value) -> ActionId {
     ActionId::new(row["action_id"].as_i64().unwrap()).unwrap()
 }
 

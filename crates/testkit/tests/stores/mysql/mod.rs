@@ -3,6 +3,7 @@
 mod bad_rows;
 mod fixture;
 mod lost;
+mod moving;
 mod opening;
 mod optimize;
 mod statements;
@@ -50,12 +51,27 @@ impl Site {
     }
 
     async fn on(database: Database) -> Self {
-        let clock = Clock::manual(NOON.parse().unwrap());
+        Self::at(database, Clock::manual(NOON.parse().unwrap())).await
+    }
+
+    async fn at(database: Database, clock: Clock) -> Self {
         let store = MySqlStore::open(&database.url().parse().unwrap(), clock).await.unwrap();
         let mut plugin = connect(database.url()).await;
         // As WordPress sets it.
         plugin.query_drop("SET NAMES utf8mb4, sql_mode = 'NO_ENGINE_SUBSTITUTION'").await.unwrap();
         Self { store, plugin, database }
+    }
+
+    /// The same tables, opened once more.
+    async fn share(&self) -> StoreUnderTest {
+        let url = self.database.url().parse().unwrap();
+        let store = MySqlStore::open(&url, self.store.clock().clone()).await.unwrap();
+        StoreUnderTest::new(store)
+    }
+
+    /// The store alone.
+    fn into_store(self) -> StoreUnderTest {
+        StoreUnderTest::with_guard(self.store, self.database)
     }
 
     fn now(&self) -> Timestamp {
