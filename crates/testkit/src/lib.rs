@@ -9,5 +9,5 @@ pub mod memory;
 pub mod model;
 
 pub use conformance::StoreUnderTest;
-pub use faulty::{Fault, FaultyStore};
+pub use faulty::{Fault, FaultyStore, StandStill};
 pub use memory::MemoryStore;

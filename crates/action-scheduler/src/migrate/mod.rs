@@ -220,6 +220,8 @@ impl Run<'_> {
                 self.rest().await;
                 continue;
             }
+            // What was held, and ran in the source after all, has come to its end by now.
+            self.mend().await?;
             self.compare().await?;
             if is_over || self.report.left.live() == 0 {
                 break;
