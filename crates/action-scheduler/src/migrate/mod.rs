@@ -239,8 +239,9 @@ impl Run<'_> {
         self.report.passes += 1;
         self.stuck = 0;
         self.mend().await?;
-        self.move_standing_chains().await?;
-        self.move_pending().await
+        self.move_pending().await?;
+        // After the pending ones: the head of a paused chain may have been put back into the queue.
+        self.move_standing_chains().await
     }
 
     /// Counts what is pending and in-progress in the source.
