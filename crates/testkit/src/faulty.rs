@@ -17,7 +17,7 @@ use action_scheduler::{
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// When the store goes away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +52,16 @@ pub struct FaultyStore {
     finishes: AtomicU32,
     fault: Mutex<Option<Fault>>,
     late: Mutex<Option<Insert>>,
+    stand_still: Mutex<Option<StandStill>>,
+}
+
+/// A caller that stands still right before it cancels something.
+#[derive(Debug, Clone, Default)]
+pub struct StandStill {
+    /// Told when it does.
+    pub begun: Arc<Notify>,
+    /// Awaited before it goes on.
+    pub go_on: Arc<Notify>,
 }
 
 impl FaultyStore {
@@ -64,6 +74,7 @@ impl FaultyStore {
             finishes: AtomicU32::new(0),
             fault: Mutex::new(None),
             late: Mutex::new(None),
+            stand_still: Mutex::new(None),
         }
     }
 
@@ -91,6 +102,11 @@ impl FaultyStore {
     /// Stores this action right after a runner has looked for the next date, and before it is told.
     pub fn insert_after_look(&self, insert: Insert) {
         *self.late.lock().unwrap() = Some(insert);
+    }
+
+    /// Has the next caller that cancels something stand still before it does.
+    pub fn stand_still_before_cancel(&self, stand_still: StandStill) {
+        *self.stand_still.lock().unwrap() = Some(stand_still);
     }
 
     /// How many calls have failed so far.
@@ -182,6 +198,11 @@ impl Store for FaultyStore {
         reason: Option<String>,
         context: &Context,
     ) -> Result<Vec<Change>> {
+        let stand_still = self.stand_still.lock().unwrap().take();
+        if let Some(StandStill { begun, go_on }) = stand_still {
+            begun.notify_one();
+            go_on.notified().await;
+        }
         self.answer(self.reach().await?.cancel(target, reason, context).await)
     }
     async fn delete(&self, target: Target) -> Result<Vec<Change>> {

@@ -10,5 +10,5 @@ pub mod model;
 pub mod servers;
 
 pub use conformance::StoreUnderTest;
-pub use faulty::{Fault, FaultyStore};
+pub use faulty::{Fault, FaultyStore, StandStill};
 pub use memory::MemoryStore;

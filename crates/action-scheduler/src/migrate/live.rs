@@ -63,6 +63,8 @@ impl Run<'_> {
         if exported.actions.is_empty() {
             return Ok(());
         }
+        // An earlier run may have held the instance before, which the source has run since: its chain would wait for it.
+        self.mend().await?;
         let batch = ImportBatch {
             actions: exported.actions,
             chains: exported.chains,

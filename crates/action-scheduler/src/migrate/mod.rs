@@ -220,6 +220,8 @@ impl Run<'_> {
                 self.rest().await;
                 continue;
             }
+            // What was held, and ran in the source after all, has come to its end by now.
+            self.mend().await?;
             self.compare().await?;
             if is_over || self.report.left.live() == 0 {
                 break;
@@ -237,8 +239,9 @@ impl Run<'_> {
         self.report.passes += 1;
         self.stuck = 0;
         self.mend().await?;
-        self.move_standing_chains().await?;
-        self.move_pending().await
+        self.move_pending().await?;
+        // After the pending ones: the head of a paused chain may have been put back into the queue.
+        self.move_standing_chains().await
     }
 
     /// Counts what is pending and in-progress in the source.

@@ -3,6 +3,7 @@
 //! One thread writes (`writer`), a few connections read (`readers`). Other processes may use the file at the same
 //! time: SQLite's own lock takes turns, and `watch` notices what they write.
 
+mod admit;
 mod chains;
 mod change;
 mod claim;
@@ -307,7 +308,7 @@ impl Store for SqliteStore {
         context: &Context,
     ) -> Result<Imports> {
         let (origin, context) = (origin.clone(), context.clone());
-        self.write(move |write| import::admit(write, &origin, &admission, &context)).await
+        self.write(move |write| admit::admit(write, &origin, &admission, &context)).await
     }
 
     async fn imports(&self, origin: &StoreId, query: ImportsQuery) -> Result<Imports> {

@@ -6,16 +6,17 @@ use std::time::Duration;
 
 use action_scheduler::action::NewAction;
 use action_scheduler::handler::HandlerContext;
-use action_scheduler::migrate::MoveReport;
+use action_scheduler::migrate::{MoveOptions, MoveReport};
+use action_scheduler::runner::Until;
 use action_scheduler::schedule::{Cadence, Interval};
-use action_scheduler::store::{ChainState, Insert, Requeue};
+use action_scheduler::store::{ChainState, DeadRunner, Insert, Requeue};
 use action_scheduler::time::Clock;
 use action_scheduler::{
     Context, Failure, Hook, Query, Runner, RunnerConfig, Schedule, Scheduler, Shutdown, Status,
     Store, Unique,
 };
 use jiff::{SignedDuration, Timestamp};
-use testkit::{Fault, FaultyStore, StoreUnderTest};
+use testkit::{Fault, FaultyStore, StandStill, StoreUnderTest};
 
 use super::{Engine, move_all, options};
 
@@ -77,7 +78,8 @@ const CHAINS: u64 = 4;
 async fn fill(scheduler: &Scheduler) {
     let later = Timestamp::now() + SignedDuration::from_hours(1);
     let once = |number: u64| {
-        let schedule = if number % 2 == 0 { Schedule::Async } else { Schedule::Single(later) };
+        let schedule =
+            if number.is_multiple_of(2) { Schedule::Async } else { Schedule::Single(later) };
         let args = serde_json::json!(number).to_string();
         let action = NewAction::new(Hook::new("once").unwrap(), schedule);
         let args = format!("[{args}]").parse().unwrap();
@@ -189,7 +191,7 @@ async fn cut_off_at(which: Which, fault: Fault) {
 }
 
 fn calls() -> u32 {
-    std::env::var("ACTION_SCHEDULER_MOVE_CALLS").ok().and_then(|set| set.parse().ok()).unwrap_or(30)
+    std::env::var("ACTION_SCHEDULER_MOVE_CALLS").ok().and_then(|set| set.parse().ok()).unwrap_or(60)
 }
 
 #[test]
@@ -231,4 +233,58 @@ fn two_movers_at_once() {
         survives(cut, "two at once".to_owned()).await;
     };
     block_on(all_of((0..12).map(both)));
+}
+
+/// A machine that sleeps between two steps: the source takes the mover for dead, and runs what it had set aside.
+#[test]
+fn a_mover_that_held_still_longer_than_its_lease_cancels_nothing() {
+    block_on(async {
+        let by = Context::new("test");
+        let from = Engine::Sqlite.store(Clock::system()).await;
+        let to = Engine::Sqlite.store(Clock::system()).await;
+        let action = NewAction::new(Hook::new("once").unwrap(), Schedule::Async);
+        let insert = Insert { action, log_created: true };
+        let id = from.insert(vec![insert]).await.unwrap()[0].unwrap();
+
+        let faulty = Arc::new(FaultyStore::new(from.share()));
+        let still = StandStill::default();
+        faulty.stand_still_before_cancel(still.clone());
+        let patient = MoveOptions { lease: Duration::from_secs(3600), ..options() };
+        let moving = tokio::spawn(move_all(faulty, to.share(), patient));
+        still.begun.notified().await;
+        assert_eq!(to.fetch(vec![id]).await.unwrap()[0].status, Status::Canceled, "held");
+
+        let mover = from.runners().await.unwrap().remove(0);
+        let dead = DeadRunner { id: mover.id, beats: mover.beats };
+        assert_eq!(from.recover(vec![dead], &by).await.unwrap().released, 1);
+        let scheduler = Scheduler::builder(from.share()).build();
+        let held = StandStill::default();
+        let in_handler = held.clone();
+        let handler = move |_: Vec<u8>, _: HandlerContext| {
+            let StandStill { begun, go_on } = in_handler.clone();
+            async move {
+                begun.notify_one();
+                go_on.notified().await;
+                Ok::<(), Failure>(())
+            }
+        };
+        scheduler.on("once", handler).unwrap();
+        let config =
+            RunnerConfig { until: Until::Drained { batches: None }, ..RunnerConfig::default() };
+        let running = tokio::spawn(Runner::new(scheduler, config).run(Shutdown::new()));
+        held.begun.notified().await;
+        still.go_on.notify_one();
+        // The mover is through with its step when the next pass looks for what is pending.
+        held.go_on.notify_one();
+        running.await.unwrap().unwrap();
+
+        let report = moving.await.unwrap().unwrap();
+        assert!(report.is_complete(), "{report:#?}");
+        assert_eq!((report.moved, report.copied["complete"]), (0, 1));
+        assert_eq!(to.fetch(vec![id]).await.unwrap()[0].status, Status::Complete);
+        assert_eq!(
+            to.logs(vec![id]).await.unwrap().len(),
+            from.logs(vec![id]).await.unwrap().len()
+        );
+    });
 }

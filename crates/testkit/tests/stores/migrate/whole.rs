@@ -182,12 +182,9 @@ impl Moved {
             prop_assert_eq!(chain.state, ChainState::Ended, "chain {} goes on in both", id);
             return Ok(());
         }
-        let head = was.head.filter(|head| self.source.actions.contains_key(head));
-        let expected = Chain {
-            id: *target,
-            head: head.map(|head| self.journal.actions[&head].0),
-            ..was.clone()
-        };
+        // One that ended while its head runs has none in the target yet.
+        let head = was.head.and_then(|head| self.journal.actions.get(&head));
+        let expected = Chain { id: *target, head: head.map(|(head, _)| *head), ..was.clone() };
         prop_assert_eq!(chain, &expected, "target (left), source (right)");
         if before.head_status == Some(Status::Pending) {
             prop_assert_eq!(there.owed, before.owed);
@@ -374,5 +371,29 @@ fn what_cannot_be_read_is_named_and_stays() {
             .query_row("SELECT status FROM actions WHERE id = ?1", [ids[1].get()], |row| row.get(0))
             .unwrap();
         assert_eq!(status, 0, "it is pending still");
+    });
+}
+
+#[test]
+fn a_paused_chain_whose_instance_was_put_back_into_the_queue_moves_in_one_pass() {
+    use action_scheduler::schedule::{Cadence, Interval, Recurrence, Recurring};
+    use action_scheduler::store::{ChainChange, Requeue};
+    block_on(async {
+        let (from, to) = pair(Engine::Sqlite, Engine::Sqlite).await;
+        let by = Context::new("test");
+        let every = Interval::new(std::time::Duration::from_secs(60), Cadence::AfterRun).unwrap();
+        let recurring =
+            Recurring { first: Timestamp::now(), recurrence: Recurrence::Interval(every) };
+        let action = NewAction::new(hook("renew"), Schedule::Recurring(recurring));
+        let id = from.insert(vec![Insert { action, log_created: true }]).await.unwrap()[0].unwrap();
+        let chain = from.fetch(vec![id]).await.unwrap()[0].chain.unwrap();
+        let pause = ChainChange::Pause { reason: "holiday".to_owned() };
+        from.change_chain(chain, pause, &by).await.unwrap();
+        from.requeue(vec![id], Requeue::Rerun, &by).await.unwrap();
+        let report = move_all(from.share(), to.share(), options()).await.unwrap();
+        assert!(report.is_complete(), "{report:#?}");
+        let chains = to.chains(Default::default()).await.unwrap();
+        assert_eq!(chains[0].state, ChainState::Paused);
+        assert_eq!(to.count(Query::new().status(Status::Pending)).await.unwrap(), 1);
     });
 }
