@@ -76,7 +76,7 @@ async fn what_a_caller_stores_in_a_transaction_of_its_own_starts_within_100_ms_o
 fn run(connection: &rusqlite::Connection, statements: Vec<Statement>) -> Option<ActionId> {
     let mut id = None;
     for Statement { sql, parameters } in statements {
-        let mut statement = connection.prepare(sql).unwrap();
+        let mut statement = connection.prepare(&sql).unwrap();
         for (place, parameter) in (1..).zip(parameters) {
             match parameter {
                 Parameter::Null => statement.raw_bind_parameter(place, rusqlite::types::Null),
