@@ -60,9 +60,7 @@ pub trait Store: Send + Sync + 'static {
     /// or no row when the action was refused as a duplicate.
     fn insert_statements(&self, action: &Insert) -> Vec<Statement>;
 
-    /// Sets a batch of due actions aside for a runner, in claim order: priority, attempts, scheduled date, id. Of all
-    /// methods this one alone need not be durable at once: a claim that is lost, whole, with the server is one that
-    /// nothing can be started under.
+    /// Sets a batch of due actions aside for a runner, in claim order: priority, attempts, scheduled date, id.
     async fn claim(&self, request: ClaimRequest) -> Result<Claiming>;
 
     /// Marks claimed actions as in-progress and counts the attempt. One answer for each, in order.

@@ -80,8 +80,7 @@ impl PostgresStore {
             .with(numbered.group)
             .with(numbered.not_groups)
             .with(ids);
-        let calls = [with_marks(call, &search)];
-        let mut answers = self.database.write_volatile(doing, &calls).await?;
+        let mut answers = self.database.write(doing, &[with_marks(call, &search)]).await?;
         let rows = answers.pop().unwrap_or_default();
         let Some(first) = rows.first() else { return Ok(Claiming::Nothing) };
         let micros: i64 = self.read(doing, row::get(first, 1))?;

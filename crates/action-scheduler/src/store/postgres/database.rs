@@ -36,23 +36,6 @@ const FOLD_EVERY: u64 = 2000;
 const BEGIN: &str =
     "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = '20s'";
 
-/// The same for what may be lost with the server, as long as it is lost whole: its commit does not wait for the disk.
-const BEGIN_VOLATILE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; \
-    SET LOCAL idle_in_transaction_session_timeout = '20s'; SET LOCAL synchronous_commit = off";
-
-/// How a transaction is run.
-#[derive(Clone, Copy)]
-struct Manner {
-    patience: Duration,
-    begin: &'static str,
-    /// How often the names were forgotten when the calls were made, if they speak of names.
-    forgotten: Option<u64>,
-}
-
-impl Manner {
-    const USUAL: Self = Self { patience: PATIENCE, begin: BEGIN, forgotten: None };
-}
-
 /// What became of a statement that gave no rows.
 enum Failure {
     Driver(tokio_postgres::Error),
@@ -159,18 +142,7 @@ impl Database {
         doing: &str,
         calls: &[Call],
     ) -> Result<Vec<Vec<Row>>, StoreError> {
-        self.write_so(doing, calls, Manner::USUAL).await.map(Option::unwrap_or_default)
-    }
-
-    /// The same for what may be lost with the server, as a claim may: who holds one that is lost is refused when it
-    /// starts what it holds, and another claims it.
-    pub(super) async fn write_volatile(
-        self: &Arc<Self>,
-        doing: &str,
-        calls: &[Call],
-    ) -> Result<Vec<Vec<Row>>, StoreError> {
-        let manner = Manner { begin: BEGIN_VOLATILE, ..Manner::USUAL };
-        self.write_so(doing, calls, manner).await.map(Option::unwrap_or_default)
+        self.write_within(doing, calls, PATIENCE, None).await.map(Option::unwrap_or_default)
     }
 
     /// The same, if the names have not been forgotten since they were so often; `None` if they have.
@@ -180,9 +152,7 @@ impl Database {
         calls: &[Call],
         forgotten: u64,
     ) -> Result<Option<Vec<Vec<Row>>>, StoreError> {
-        let manner =
-            Manner { patience: LONG_PATIENCE, forgotten: Some(forgotten), ..Manner::USUAL };
-        self.write_so(doing, calls, manner).await
+        self.write_within(doing, calls, LONG_PATIENCE, Some(forgotten)).await
     }
 
     /// The same, for what may take its time.
@@ -191,19 +161,19 @@ impl Database {
         doing: &str,
         calls: &[Call],
     ) -> Result<Vec<Vec<Row>>, StoreError> {
-        let manner = Manner { patience: LONG_PATIENCE, ..Manner::USUAL };
-        self.write_so(doing, calls, manner).await.map(Option::unwrap_or_default)
+        self.write_within(doing, calls, LONG_PATIENCE, None).await.map(Option::unwrap_or_default)
     }
 
-    async fn write_so(
+    async fn write_within(
         self: &Arc<Self>,
         doing: &str,
         calls: &[Call],
-        manner: Manner,
+        patience: Duration,
+        forgotten: Option<u64>,
     ) -> Result<Option<Vec<Vec<Row>>>, StoreError> {
         let mut tries = Tries::default();
         loop {
-            match self.transact(calls, manner).await {
+            match self.transact(calls, patience, forgotten).await {
                 Ok(rows) => {
                     self.count_write();
                     return Ok(Some(rows));
@@ -223,7 +193,8 @@ impl Database {
     async fn transact(
         &self,
         calls: &[Call],
-        Manner { patience, begin, forgotten }: Manner,
+        patience: Duration,
+        forgotten: Option<u64>,
     ) -> Result<Vec<Vec<Row>>, Undone> {
         let mut lease = self.lease().await.map_err(Undone::Surely)?;
         if forgotten.is_some_and(|forgotten| forgotten != self.opener.names.forgotten()) {
@@ -235,7 +206,7 @@ impl Database {
         let client = &connection.client;
         // One round trip: the server reads them one after the other.
         let work = calls.iter().zip(&marks).map(|(call, mark)| run(client, call, Some(*mark)));
-        let work = join(client.batch_execute(begin), join_all(work));
+        let work = join(client.batch_execute(BEGIN), join_all(work));
         let (begun, answers) = match tokio::time::timeout(patience, work).await {
             Ok(done) => done,
             Err(_) => return Err(Undone::Surely(Failure::Silent)),
