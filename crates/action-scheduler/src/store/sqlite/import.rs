@@ -10,7 +10,7 @@ use super::row::{self, args_hash};
 use super::writer::Write;
 use super::{error::wrap, log};
 use crate::action::{ActionId, ChainId, Status};
-use crate::error::{Invalid, Result};
+use crate::error::Result;
 use crate::schedule::Schedule;
 use crate::store::native::recurrence::RecurrenceValues;
 use crate::store::{
