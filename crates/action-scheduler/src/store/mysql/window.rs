@@ -36,27 +36,37 @@ const SHARE: u32 = 20;
 pub(super) type Rank = (Priority, Attempt, Timestamp, ActionId);
 
 /// The windows of the filters that were claimed with.
-#[derive(Default)]
-pub(super) struct Windows(Vec<Window>);
+pub(super) struct Windows {
+    latest_first: Vec<Window>,
+    /// The latest time that was claimed at, or that something came into the queue at: a clock that shows less has been
+    /// set back.
+    pub(super) claimed_at: Timestamp,
+}
+
+impl Default for Windows {
+    fn default() -> Self {
+        Self { latest_first: Vec::new(), claimed_at: Timestamp::MIN }
+    }
+}
 
 impl Windows {
     /// The window of a filter.
     pub(super) fn of(&mut self, filter: &ClaimFilter) -> &mut Window {
-        let place = self.0.iter().position(|window| window.filter == *filter);
+        let place = self.latest_first.iter().position(|window| window.filter == *filter);
         let window = match place {
-            Some(place) => self.0.remove(place),
+            Some(place) => self.latest_first.remove(place),
             None => Window::new(filter.clone()),
         };
-        self.0.truncate(FILTERS - 1);
-        self.0.insert(0, window);
+        self.latest_first.truncate(FILTERS - 1);
+        self.latest_first.insert(0, window);
         // It was just inserted.
         #[allow(clippy::indexing_slicing)]
-        &mut self.0[0]
+        &mut self.latest_first[0]
     }
 
     /// Has these looked at before the next claim.
     pub(super) fn hint(&mut self, ids: &[ActionId]) {
-        for window in &mut self.0 {
+        for window in &mut self.latest_first {
             // Those after what was seen are found anyway.
             window.hints.extend(ids.iter().filter(|id| id.get() <= window.seen_id));
         }
@@ -64,7 +74,7 @@ impl Windows {
 
     /// Has all read anew before the next claim.
     pub(super) fn forget(&mut self) {
-        self.0.clear();
+        self.latest_first.clear();
     }
 }
 
