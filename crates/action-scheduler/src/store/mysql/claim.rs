@@ -52,6 +52,11 @@ pub(super) async fn claim(
             return Ok(Claiming::Full);
         }
     }
+    let claimed_at = std::mem::replace(&mut windows.claimed_at, write.now);
+    if write.now < claimed_at {
+        follow_clock_back(write, claimed_at).await?;
+        windows.forget();
+    }
     let limit = request.limit as usize;
     let mut rows = match &request.pick {
         Pick::Ids(ids) => lock(write, ids, "").await?,
@@ -315,7 +320,7 @@ pub(super) async fn close_if_done(
 }
 
 /// When the clock was set back, what was to run as soon as possible must not wait until it shows the old time again.
-pub(super) async fn follow_clock_back(write: &mut Write<'_>, latest: Timestamp) -> Outcome<()> {
+async fn follow_clock_back(write: &mut Write<'_>, latest: Timestamp) -> Outcome<()> {
     let tables = write.tables();
     let (actions, times) = (&tables.actions, &tables.times);
     let null = Text("O:28:\"ActionScheduler_NullSchedule\"%");

@@ -72,10 +72,8 @@ pub struct MySqlStore {
     /// What is claimed next, as far as is known. Claims of one process take turns here.
     windows: tokio::sync::Mutex<Windows>,
     /// What came into the queue and has not been looked at by the windows.
-    returned: Mutex<Vec<ActionId>>,
+    returned: Mutex<Returned>,
     sweep: tokio::sync::Mutex<Sweep>,
-    /// The latest time that was ever stamped; more than now when the clock was set back.
-    latest: Mutex<Timestamp>,
     /// Up to which id the plugin's recurring actions have been adopted.
     adopted: AtomicI64,
 }
@@ -99,7 +97,7 @@ macro_rules! write {
     ($store:expr, $what:literal, |$write:ident| $job:expr) => {{
         let mut tries = Tries::new($what);
         loop {
-            let mut $write = $store.database.begin($store.stamp()).await;
+            let mut $write = $store.database.begin($store.clock.now()).await;
             let outcome = $job.await;
             let brings = Brings::take(&mut $write);
             if let Some(done) = $write.end(outcome, &mut tries).await? {
@@ -110,15 +108,30 @@ macro_rules! write {
     }};
 }
 
+/// What came into the queue since the last claim.
+struct Returned {
+    ids: Vec<ActionId>,
+    /// The latest time that something came at.
+    latest: Timestamp,
+}
+
+impl Default for Returned {
+    fn default() -> Self {
+        Self { ids: Vec::new(), latest: Timestamp::MIN }
+    }
+}
+
 /// What a transaction brings to those who wait for work.
 struct Brings {
     wakes: bool,
     returned: Vec<ActionId>,
+    now: Timestamp,
 }
 
 impl Brings {
     fn take(write: &mut Write<'_>) -> Self {
-        Self { wakes: write.wakes, returned: std::mem::take(&mut write.returned) }
+        let returned = std::mem::take(&mut write.returned);
+        Self { wakes: write.wakes, returned, now: write.now }
     }
 }
 
@@ -139,7 +152,6 @@ impl MySqlStore {
             optimized: AtomicBool::new(false),
         };
         let store = Self {
-            latest: Mutex::new(Timestamp::MIN),
             clock,
             wake: signal::Sender::new(0),
             database,
@@ -194,8 +206,9 @@ impl MySqlStore {
         );
         let rows: Result<Vec<mysql_async::Row>> =
             read!(self, "looking for actions", |read| read.rows(&sql));
-        let newest = rows?.first().and_then(|row| row.date(0));
-        self.replace_latest(newest.unwrap_or(Timestamp::MIN).max(self.clock.now()));
+        if let Some(newest) = rows?.first().and_then(|row| row.date(0)) {
+            self.windows.lock().await.claimed_at = newest;
+        }
         Ok(())
     }
 
@@ -203,7 +216,8 @@ impl MySqlStore {
     fn tell(&self, brings: Brings) {
         if !brings.returned.is_empty() {
             let mut returned = self.returned.lock().unwrap_or_else(PoisonError::into_inner);
-            returned.extend(brings.returned);
+            returned.ids.extend(brings.returned);
+            returned.latest = returned.latest.max(brings.now);
         }
         if brings.wakes {
             self.wake.send_modify(|count| *count = count.wrapping_add(1));
@@ -280,20 +294,6 @@ impl MySqlStore {
             read!(self, "looking for actions", |read| read.rows(&sql));
         Ok(rows?.first().and_then(|row| row.get::<i64, _>(0)).unwrap_or_default())
     }
-
-    /// The time, for what is stored now.
-    fn stamp(&self) -> Timestamp {
-        let now = self.clock.now();
-        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        *latest = now.max(*latest);
-        now
-    }
-
-    /// The latest time that was stamped before `now`, which becomes it.
-    fn replace_latest(&self, now: Timestamp) -> Timestamp {
-        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut *latest, now)
-    }
 }
 
 #[async_trait]
@@ -312,43 +312,31 @@ impl Store for MySqlStore {
     }
 
     fn insert_statements(&self, action: &Insert) -> Vec<Statement> {
-        statements::statements(&self.database, action, self.stamp())
+        statements::statements(&self.database, action, self.clock.now())
     }
 
     async fn claim(&self, request: ClaimRequest) -> Result<Claiming> {
         let mut windows = self.windows.lock().await;
         let returned =
             std::mem::take(&mut *self.returned.lock().unwrap_or_else(PoisonError::into_inner));
-        windows.hint(&returned);
+        windows.hint(&returned.ids);
+        windows.claimed_at = windows.claimed_at.max(returned.latest);
         let mut tries = Tries::new("claiming actions");
         loop {
-            let now = self.clock.now();
-            let mut write = self.database.begin(now).await;
-            let latest = self.replace_latest(now);
-            let outcome = async {
-                if now < latest {
-                    claim::follow_clock_back(&mut write, latest).await?;
-                    windows.forget();
-                }
-                claim::claim(&mut write, &request, &mut windows).await
-            }
-            .await;
+            let mut write = self.database.begin(self.clock.now()).await;
+            let claimed_at = windows.claimed_at;
+            let outcome = claim::claim(&mut write, &request, &mut windows).await;
             let brings = Brings::take(&mut write);
-            match write.end(outcome, &mut tries).await {
-                Ok(Some(claiming)) => {
-                    self.tell(brings);
-                    return Ok(claiming);
-                }
-                // What was taken out of the windows was not claimed; or our key has been taken away.
-                Ok(None) => {
-                    windows.forget();
-                    self.look_for_keys().await?;
-                }
-                Err(error) => {
-                    windows.forget();
-                    return Err(error);
-                }
+            let ended = write.end(outcome, &mut tries).await;
+            if let Ok(Some(claiming)) = ended {
+                self.tell(brings);
+                return Ok(claiming);
             }
+            // What was taken out of the windows was not claimed; or our key has been taken away.
+            windows.forget();
+            windows.claimed_at = claimed_at;
+            ended?;
+            self.look_for_keys().await?;
         }
     }
 

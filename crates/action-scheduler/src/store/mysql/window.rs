@@ -5,7 +5,7 @@
 //! was stored meanwhile is added, and now and then all are read anew. What is in mind is only a guess: an action is
 //! claimed by its primary key, and only if it still waits.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
@@ -36,27 +36,37 @@ const SHARE: u32 = 20;
 pub(super) type Rank = (Priority, Attempt, Timestamp, ActionId);
 
 /// The windows of the filters that were claimed with.
-#[derive(Default)]
-pub(super) struct Windows(Vec<Window>);
+pub(super) struct Windows {
+    latest_first: Vec<Window>,
+    /// The latest time that was claimed at, or that something came into the queue at: a clock that shows less has been
+    /// set back.
+    pub(super) claimed_at: Timestamp,
+}
+
+impl Default for Windows {
+    fn default() -> Self {
+        Self { latest_first: Vec::new(), claimed_at: Timestamp::MIN }
+    }
+}
 
 impl Windows {
     /// The window of a filter.
     pub(super) fn of(&mut self, filter: &ClaimFilter) -> &mut Window {
-        let place = self.0.iter().position(|window| window.filter == *filter);
+        let place = self.latest_first.iter().position(|window| window.filter == *filter);
         let window = match place {
-            Some(place) => self.0.remove(place),
+            Some(place) => self.latest_first.remove(place),
             None => Window::new(filter.clone()),
         };
-        self.0.truncate(FILTERS - 1);
-        self.0.insert(0, window);
+        self.latest_first.truncate(FILTERS - 1);
+        self.latest_first.insert(0, window);
         // It was just inserted.
         #[allow(clippy::indexing_slicing)]
-        &mut self.0[0]
+        &mut self.latest_first[0]
     }
 
     /// Has these looked at before the next claim.
     pub(super) fn hint(&mut self, ids: &[ActionId]) {
-        for window in &mut self.0 {
+        for window in &mut self.latest_first {
             // Those after what was seen are found anyway.
             window.hints.extend(ids.iter().filter(|id| id.get() <= window.seen_id));
         }
@@ -64,7 +74,7 @@ impl Windows {
 
     /// Has all read anew before the next claim.
     pub(super) fn forget(&mut self) {
-        self.0.clear();
+        self.latest_first.clear();
     }
 }
 
@@ -72,6 +82,8 @@ impl Windows {
 pub(super) struct Window {
     filter: ClaimFilter,
     ranks: BTreeSet<Rank>,
+    /// The rank of each that is in mind: one that has moved is not in two places.
+    rank_of: HashMap<ActionId, Rank>,
     /// Whether there were no more when all were read.
     is_whole: bool,
     read_at: Option<Instant>,
@@ -90,6 +102,7 @@ impl Window {
         Self {
             filter,
             ranks: BTreeSet::new(),
+            rank_of: HashMap::new(),
             is_whole: false,
             read_at: None,
             reading_took: Duration::ZERO,
@@ -101,7 +114,26 @@ impl Window {
 
     /// Takes the first so many out.
     pub(super) fn take(&mut self, count: usize) -> Vec<ActionId> {
-        std::iter::from_fn(|| self.ranks.pop_first()).take(count).map(|(.., id)| id).collect()
+        let mut taken = Vec::with_capacity(count.min(self.ranks.len()));
+        while taken.len() < count {
+            let Some((.., id)) = self.ranks.pop_first() else { break };
+            self.rank_of.remove(&id);
+            taken.push(id);
+        }
+        taken
+    }
+
+    fn put(&mut self, rank: Rank) {
+        if let Some(old) = self.rank_of.insert(rank.3, rank) {
+            self.ranks.remove(&old);
+        }
+        self.ranks.insert(rank);
+    }
+
+    fn leave_out(&mut self, id: ActionId) {
+        if let Some(rank) = self.rank_of.remove(&id) {
+            self.ranks.remove(&rank);
+        }
     }
 
     /// Whether those in mind are all there are, as far as is known.
@@ -140,6 +172,7 @@ impl Window {
         let rows = write.rows(&sql).await?;
         self.is_whole = rows.len() <= SIZE;
         self.ranks.clear();
+        self.rank_of.clear();
         self.hints.clear();
         self.learn(&rows)?;
         self.seen_date = write.now;
@@ -171,6 +204,9 @@ impl Window {
             );
         }
         let hints = std::mem::take(&mut self.hints);
+        for id in &hints {
+            self.leave_out(*id);
+        }
         if !hints.is_empty() {
             let _ = write!(
                 sql,
@@ -208,11 +244,12 @@ impl Window {
             let date = row.date(3).unwrap_or(Timestamp::MIN);
             let rank = (Priority(priority), Attempt(attempts), date, row.action_id(0)?);
             if last.is_none_or(|last| rank < last) {
-                self.ranks.insert(rank);
+                self.put(rank);
             }
         }
         while self.ranks.len() > 2 * SIZE {
-            self.ranks.pop_last();
+            let Some((.., id)) = self.ranks.pop_last() else { break };
+            self.rank_of.remove(&id);
             self.is_whole = false;
         }
         Ok(())
@@ -256,4 +293,33 @@ pub(super) fn conditions(tables: &Tables, filter: &ClaimFilter) -> String {
         }
     }
     sql
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rank(date: i64, id: i64) -> Rank {
+        let date = Timestamp::from_second(date).unwrap();
+        (Priority(10), Attempt(0), date, ActionId::new(id).unwrap())
+    }
+
+    #[test]
+    fn an_action_that_has_moved_is_in_one_place() {
+        let mut window = Window::new(ClaimFilter::default());
+        window.put(rank(5, 1));
+        window.put(rank(6, 2));
+        window.put(rank(7, 1));
+        let ids: Vec<i64> = window.take(9).iter().map(|id| id.get()).collect();
+        assert_eq!(ids, [2, 1]);
+        assert!(window.rank_of.is_empty());
+    }
+
+    #[test]
+    fn what_is_hinted_at_is_looked_at_only_if_it_lies_before_what_was_seen() {
+        let mut windows = Windows::default();
+        windows.of(&ClaimFilter::default()).seen_id = 10;
+        windows.hint(&[10, 11].map(|id| ActionId::new(id).unwrap()));
+        assert_eq!(windows.of(&ClaimFilter::default()).hints, [ActionId::new(10).unwrap()]);
+    }
 }
