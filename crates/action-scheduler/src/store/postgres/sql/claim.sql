@@ -1,3 +1,21 @@
+-- The first (priority, attempts) of what waits between two others. By the primary key, in three seeks: a comparison of
+-- pairs would read on through all of the second to see that it ends.
+CREATE FUNCTION {schema}.next_rank(
+    p_priority int, p_attempts int, p_to_priority int, p_to_attempts int, OUT o_priority int, OUT o_attempts int
+) LANGUAGE plpgsql STABLE AS $body$
+BEGIN
+    SELECT w.priority, w.attempts INTO o_priority, o_attempts FROM {schema}.waiting w
+    WHERE w.priority = p_priority AND w.attempts > p_attempts
+      AND w.attempts < CASE WHEN p_to_priority = p_priority THEN p_to_attempts ELSE 2147483647 END
+    ORDER BY w.priority, w.attempts LIMIT 1;
+    IF FOUND OR p_to_priority = p_priority THEN RETURN; END IF;
+    SELECT w.priority, w.attempts INTO o_priority, o_attempts FROM {schema}.waiting w
+    WHERE w.priority > p_priority AND w.priority < p_to_priority ORDER BY w.priority, w.attempts LIMIT 1;
+    IF FOUND THEN RETURN; END IF;
+    SELECT w.priority, w.attempts INTO o_priority, o_attempts FROM {schema}.waiting w
+    WHERE w.priority = p_to_priority AND w.attempts < p_to_attempts ORDER BY w.priority, w.attempts LIMIT 1;
+END $body$;
+
 -- Sets a batch aside for a runner. The first column says how it went: 0 nothing is due, 1 as many claims are open as may
 -- be, 2 a row of the batch, 3 the runner is not known. The second is how many microseconds it took to find the batch; the third a claim before
 -- which none is open.
@@ -74,11 +92,9 @@ BEGIN
             v_from_date := -9223372036854775808;
             v_from_id := 0;
             IF v_mark <= v_marks THEN
-                SELECT w.priority, w.attempts INTO v_priority, v_attempts FROM {schema}.waiting w
-                WHERE (w.priority, w.attempts) > (v_priority, v_attempts)
-                  AND (w.priority, w.attempts) < (p_mark_priorities[v_mark], p_mark_attempts[v_mark])
-                ORDER BY w.priority, w.attempts LIMIT 1;
-                IF NOT FOUND THEN
+                SELECT r.o_priority, r.o_attempts INTO v_priority, v_attempts
+                FROM {schema}.next_rank(v_priority, v_attempts, p_mark_priorities[v_mark], p_mark_attempts[v_mark]) AS r;
+                IF v_priority IS NULL THEN
                     v_priority := p_mark_priorities[v_mark];
                     v_attempts := p_mark_attempts[v_mark];
                     v_from_date := p_mark_dates[v_mark];
@@ -170,11 +186,9 @@ BEGIN
         v_from_date := -9223372036854775808;
         v_from_id := 0;
         IF v_mark <= v_marks THEN
-            SELECT w.priority, w.attempts INTO v_priority, v_attempts FROM {schema}.waiting w
-            WHERE (w.priority, w.attempts) > (v_priority, v_attempts)
-              AND (w.priority, w.attempts) < (p_mark_priorities[v_mark], p_mark_attempts[v_mark])
-            ORDER BY w.priority, w.attempts LIMIT 1;
-            IF NOT FOUND THEN
+            SELECT r.o_priority, r.o_attempts INTO v_priority, v_attempts
+            FROM {schema}.next_rank(v_priority, v_attempts, p_mark_priorities[v_mark], p_mark_attempts[v_mark]) AS r;
+            IF v_priority IS NULL THEN
                 v_priority := p_mark_priorities[v_mark];
                 v_attempts := p_mark_attempts[v_mark];
                 v_from_date := p_mark_dates[v_mark];
