@@ -5,7 +5,7 @@ use action_scheduler::time::Clock;
 use testkit::StoreUnderTest;
 use testkit::servers::Postgres;
 
-async fn make_store(clock: Clock) -> StoreUnderTest {
+pub(crate) async fn make_store(clock: Clock) -> StoreUnderTest {
     let database = Postgres::shared().await.create_database().await;
     let store = PostgresStore::open(database.url(), clock).await.unwrap();
     StoreUnderTest::with_guard(store, database)

@@ -86,7 +86,7 @@ BEGIN
           AND CASE p_to WHEN 0 THEN status > 1 AND id <> ALL (v_kept) ELSE status = 0 AND claim IS NULL END
     ), gone AS (
         DELETE FROM {schema}.waiting w USING was
-        WHERE p_to > 0 AND w.priority = was.priority AND w.attempts = was.attempts
+        WHERE p_to > 0 AND was.scheduled_at <> p_at AND w.priority = was.priority AND w.attempts = was.attempts
           AND w.scheduled_at = was.scheduled_at AND w.id = was.id
     ), done AS (
         UPDATE {schema}.actions a
@@ -97,7 +97,7 @@ BEGIN
             was.status AS before, was.scheduled_at AS had
     ), queued AS (
         INSERT INTO {schema}.waiting (priority, attempts, scheduled_at, id, hook, grp)
-        SELECT priority, attempts, p_at, id, hook, grp FROM done
+        SELECT priority, attempts, p_at, id, hook, grp FROM done WHERE before > 1 OR had <> p_at
     ), owed AS (
         -- Run early, it still owes its date to its chain; whoever sets a date of their own means the date of this instance.
         UPDATE {schema}.chains c SET owed_at = CASE p_to WHEN 1 THEN coalesce(c.owed_at, done.had) END
