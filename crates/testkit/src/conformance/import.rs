@@ -66,6 +66,19 @@ pub async fn ids_given_out_later_never_collide(store: StoreUnderTest) {
     }
 }
 
+/// However high those are.
+pub async fn ids_given_out_later_are_above_those_of_the_origin(store: StoreUnderTest) {
+    let from = origin_of(&store).as_origin().await;
+    for above in [10, 1_000, 70_000_000_000, 70_000_000_001, 5] {
+        let above = ActionId::new(above);
+        let last = store.put(action("before")).await;
+        let batch = ImportBatch { new_ids_above: above, ..ImportBatch::default() };
+        store.import(&from, batch).await.unwrap();
+        let new = store.put(action("after")).await;
+        assert!(new > last && Some(new) > above, "{new} after {last}, above {above:?}");
+    }
+}
+
 /// The same batch again gets the same answer, and leaves the store as it is.
 pub async fn importing_again_stores_nothing_twice(store: StoreUnderTest) {
     let from = origin_of(&store);

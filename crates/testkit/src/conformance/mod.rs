@@ -340,6 +340,7 @@ macro_rules! conformance_suite {
             finished_actions_are_copied_as_they_were,
             an_id_that_is_taken_becomes_a_new_one,
             ids_given_out_later_never_collide,
+            ids_given_out_later_are_above_those_of_the_origin,
             importing_again_stores_nothing_twice,
             what_is_held_becomes_what_is_given,
             a_copied_action_that_runs_again_here_is_left_alone,

@@ -26,15 +26,21 @@ enum Engine {
 impl Engine {
     async fn store(self, clock: Clock) -> StoreUnderTest {
         match self {
-            Engine::Memory => StoreUnderTest::new(MemoryStore::new(clock)),
-            Engine::Sqlite => {
-                let folder = tempfile::tempdir().unwrap();
-                let file = folder.path().join("actions.db");
-                let store = SqliteStore::open(file.to_str().unwrap(), clock).await.unwrap();
-                StoreUnderTest::with_guard(store, folder)
-            }
+            Engine::Memory => memory(clock).await,
+            Engine::Sqlite => sqlite(clock).await,
         }
     }
+}
+
+async fn memory(clock: Clock) -> StoreUnderTest {
+    StoreUnderTest::new(MemoryStore::new(clock))
+}
+
+async fn sqlite(clock: Clock) -> StoreUnderTest {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("actions.db");
+    let store = SqliteStore::open(file.to_str().unwrap(), clock).await.unwrap();
+    StoreUnderTest::with_guard(store, folder)
 }
 
 /// Quick, in small pages.

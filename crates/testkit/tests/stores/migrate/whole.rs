@@ -16,15 +16,16 @@ use proptest::test_runner::TestCaseResult;
 use testkit::StoreUnderTest;
 use testkit::model::{self, Op};
 
-use super::{Contents, Engine, Journal, move_all, options};
+use super::{Contents, Engine, Journal, memory, move_all, options, sqlite};
+use crate::postgres::make_store as postgres;
 
 macro_rules! between {
     ($($name:ident: $from:ident to $to:ident,)+) => { $(
         #[test]
         fn $name() {
             model::check_sequences(24, 40, async |clock: Clock, ops: Vec<Op>| {
-                let from = Engine::$from.store(clock.clone()).await;
-                let to = Engine::$to.store(clock).await;
+                let from = $from(clock.clone()).await;
+                let to = $to(clock).await;
                 moves_whole(from, to, &ops).await
             });
         }
@@ -32,9 +33,11 @@ macro_rules! between {
 }
 
 between! {
-    anything_moves_from_sqlite_to_sqlite: Sqlite to Sqlite,
-    anything_moves_from_sqlite_to_memory: Sqlite to Memory,
-    anything_moves_from_memory_to_sqlite: Memory to Sqlite,
+    anything_moves_from_sqlite_to_sqlite: sqlite to sqlite,
+    anything_moves_from_sqlite_to_memory: sqlite to memory,
+    anything_moves_from_memory_to_sqlite: memory to sqlite,
+    anything_moves_from_sqlite_to_postgres: sqlite to postgres,
+    anything_moves_from_postgres_to_sqlite: postgres to sqlite,
 }
 
 async fn moves_whole(from: StoreUnderTest, to: StoreUnderTest, ops: &[Op]) -> TestCaseResult {

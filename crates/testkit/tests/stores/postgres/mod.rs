@@ -18,7 +18,7 @@ use testkit::StoreUnderTest;
 use testkit::servers::Postgres;
 use testkit::servers::postgres::connect;
 
-async fn make_store(clock: Clock) -> StoreUnderTest {
+pub(crate) async fn make_store(clock: Clock) -> StoreUnderTest {
     let database = Postgres::shared().await.create_database().await;
     // These are not about the disk, and need not wait for it.
     let quick = format!("ALTER DATABASE {} SET synchronous_commit = off", database.name());
