@@ -11,7 +11,8 @@ use crate::error::Result;
 pub(in crate::store) async fn hold_transaction(url: &MySqlUrl) -> Result<Conn> {
     let hold = async {
         let mut connection = Connections::new(url).open().await?;
-        exchange(&mut connection, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ").await?;
+        exchange(&mut connection, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            .await?;
         exchange(&mut connection, "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await?;
         Outcome::Ok(connection)
     };
