@@ -1,5 +1,5 @@
-//! What a test and the working processes that it kills have to agree on: the hooks, how their handlers come out, and the
-//! files beside the store in which the processes write down what they do.
+//! What a test and the working processes that it kills have to agree on: the store, the hooks, how their handlers come
+//! out, and the files beside the store in which the processes write down what they do.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 /// What a working process is to do; given to it as JSON, its only argument.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Orders {
-    /// Where the store and the files beside it are.
+    /// The URL of the store.
+    pub store: String,
+    /// Where the files beside the store are.
     pub folder: PathBuf,
     /// Decides how handlers come out; the same for all processes of a test.
     pub outcomes: u64,
@@ -21,8 +23,12 @@ pub struct Orders {
     pub seed: u64,
     /// How many times it enqueues something; `None` is on and on.
     pub enqueues: Option<u64>,
+    /// It waits at most this long between two of these.
+    pub pause: Duration,
     /// Whether it also cancels, re-runs, runs early and resumes.
     pub meddles: bool,
+    /// Whether it goes on, and enqueues something else, when the store is away or full; otherwise that ends it.
+    pub bears_outages: bool,
     /// Only these hooks; empty is any.
     pub hooks: Vec<String>,
     /// See [`action_scheduler::RunnerConfig::lease`].
@@ -38,14 +44,17 @@ pub struct Orders {
 }
 
 impl Orders {
-    /// To run what is there, and enqueue nothing.
-    pub fn new(folder: &Path) -> Self {
+    /// To run what is in this store, and enqueue nothing.
+    pub fn new(store: &str, folder: &Path) -> Self {
         Self {
+            store: store.to_owned(),
             folder: folder.to_owned(),
             outcomes: 0,
             seed: 0,
             enqueues: Some(0),
+            pause: Duration::from_millis(6),
             meddles: false,
+            bears_outages: false,
             hooks: Vec::new(),
             lease: Duration::from_secs(15),
             poll_interval: Duration::from_secs(5),
@@ -167,12 +176,12 @@ impl Folder {
         Self(path.into())
     }
 
-    /// The URL of the store.
-    pub fn store_url(&self) -> String {
-        format!("sqlite:{}", self.database().display())
+    /// The path of the folder.
+    pub fn path(&self) -> &Path {
+        &self.0
     }
 
-    /// The file of the store.
+    /// The file of a SQLite store.
     pub fn database(&self) -> PathBuf {
         self.0.join("actions.db")
     }
@@ -185,6 +194,11 @@ impl Folder {
     /// The ids that the store gave out for new actions.
     pub fn accepted(&self) -> PathBuf {
         self.0.join("accepted")
+    }
+
+    /// What was to be stored and, by the answer, was not: `args ARGS` or `group GROUP`.
+    pub fn refused(&self) -> PathBuf {
+        self.0.join("refused")
     }
 
     /// The ids of actions that someone was about to cancel.

@@ -14,6 +14,7 @@ use action_scheduler::schedule::{Cadence, Interval, Missed};
 use action_scheduler::store::{ChainQuery, ChainState, ClaimFilter};
 use action_scheduler::{
     ActionId, Error, Failure, HandlerContext, Hook, Runner, RunnerConfig, Scheduler, Shutdown,
+    StoreErrorKind,
 };
 use testkit::crash::{
     Chance, Folder, HELD, HELD_SURVIVING, Kind, Ledger, NO_ARGS, Orders, RECURRING, SINGLE, UNIQUE,
@@ -43,7 +44,7 @@ fn write_errors_to(folder: &Folder) {
 }
 
 async fn work(orders: Orders, folder: Folder) -> Result<(), Error> {
-    let store = action_scheduler::store::open(&folder.store_url()).await?;
+    let store = action_scheduler::store::open(&orders.store).await?;
     let scheduler = Scheduler::builder(store).policies(testkit::crash::policies()).build();
     bind(&scheduler, &folder, orders.outcomes)?;
     let config = RunnerConfig {
@@ -66,10 +67,13 @@ async fn work(orders: Orders, folder: Folder) -> Result<(), Error> {
         scheduler: scheduler.clone(),
         folder: folder.clone(),
         accepted: Ledger::open(&folder.accepted()).expect("a file"),
+        refused: Ledger::open(&folder.refused()).expect("a file"),
         own: Vec::new(),
         chance: Chance::new(orders.seed.wrapping_mul(2).wrapping_add(n)),
         seed: orders.seed,
+        pause: orders.pause,
         meddles: orders.meddles,
+        bears_outages: orders.bears_outages,
     };
     // Two at once, so that transactions are shared.
     let each = orders.enqueues.map(|enqueues| enqueues / 2);
@@ -132,11 +136,14 @@ struct Producer {
     scheduler: Scheduler,
     folder: Folder,
     accepted: Ledger,
+    refused: Ledger,
     /// The single actions that it enqueued.
     own: Vec<ActionId>,
     chance: Chance,
     seed: u64,
+    pause: Duration,
     meddles: bool,
+    bears_outages: bool,
 }
 
 impl Producer {
@@ -144,18 +151,32 @@ impl Producer {
         let mut n = 0;
         while times.is_none_or(|times| n < times) {
             n += 1;
-            tokio::time::sleep(Duration::from_micros(self.chance.below(6000))).await;
-            match self.chance.below(100) {
-                0..45 => self.single().await?,
-                45..65 => self.bulk(n).await?,
-                65..80 => self.unique().await?,
-                80..90 if self.meddles => self.cancel_or_rerun().await?,
-                90 if self.meddles => self.run_or_resume_chain().await?,
-                91 if self.meddles => self.chain().await?,
-                _ => {}
+            let longest = self.pause.as_micros() as u64;
+            tokio::time::sleep(Duration::from_micros(self.chance.below(longest))).await;
+            match self.enqueue(n).await {
+                Err(error) if self.bears(&error) => tokio::time::sleep(self.pause).await,
+                done => done?,
             }
         }
         Ok(())
+    }
+
+    async fn enqueue(&mut self, n: u64) -> Result<(), Error> {
+        match self.chance.below(100) {
+            0..45 => self.single().await,
+            45..65 => self.bulk(n).await,
+            65..80 => self.unique().await,
+            80..90 if self.meddles => self.cancel_or_rerun().await,
+            90 if self.meddles => self.run_or_resume_chain().await,
+            91 if self.meddles => self.chain().await,
+            _ => Ok(()),
+        }
+    }
+
+    fn bears(&self, error: &Error) -> bool {
+        use StoreErrorKind::{Full, ReadOnly, Unavailable};
+        self.bears_outages
+            && matches!(error, Error::Store(error) if [Full, ReadOnly, Unavailable].contains(&error.kind))
     }
 
     fn accept(&mut self, id: Option<ActionId>, single: bool) {
@@ -174,14 +195,18 @@ impl Producer {
         let kind = self.kind();
         let scheduler = self.scheduler.clone();
         let priority = 9 + self.chance.below(3) as u8;
+        // Unlike those of any other; small enough for a number in any language.
+        let args = [self.seed, self.chance.number() >> 12];
         let action = match self.chance.below(2) {
-            0 => scheduler.enqueue_async(kind.hook, [self.seed]),
+            0 => scheduler.enqueue_async(kind.hook, args),
             _ => {
                 let wait = Duration::from_micros(self.chance.below(100_000));
-                scheduler.schedule_single(scheduler.now() + wait, kind.hook, [self.seed])
+                scheduler.schedule_single(scheduler.now() + wait, kind.hook, args)
             }
         };
-        let id = action.priority(priority).await?;
+        let stored = action.priority(priority).await;
+        let id = stored
+            .inspect_err(|_| self.refused.add(format_args!("args [{},{}]", args[0], args[1])))?;
         self.accept(id, true);
         Ok(())
     }
@@ -195,7 +220,8 @@ impl Producer {
             let action = self.scheduler.enqueue_async(kind.hook, [n]).group(&group);
             actions.push(action.into_action()?);
         }
-        for id in self.scheduler.insert(actions).await? {
+        let stored = self.scheduler.insert(actions).await;
+        for id in stored.inspect_err(|_| self.refused.add(format_args!("group {group}")))? {
             self.accept(id, true);
         }
         Ok(())

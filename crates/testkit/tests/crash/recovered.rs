@@ -9,7 +9,7 @@ use action_scheduler::{
 };
 use testkit::crash::{HELD, HELD_SURVIVING, NO_ARGS, Orders};
 
-use crate::worker::{Scene, Worker, until};
+use crate::processes::worker::{Scene, Worker, until};
 
 /// Longer than any test.
 const LEASE: Duration = Duration::from_secs(24 * 3600);

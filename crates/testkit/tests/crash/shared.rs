@@ -2,8 +2,9 @@
 
 use testkit::crash::{Orders, SINGLE, UNIQUE};
 
-use crate::books;
-use crate::worker::{Scene, Worker, until_drained};
+use crate::assert_file_is_whole;
+use crate::processes::books;
+use crate::processes::worker::{Scene, Worker, until_drained};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn several_processes_share_a_file_each_action_runs_once_and_nobody_is_told_that_it_is_busy() {
@@ -22,6 +23,7 @@ async fn several_processes_share_a_file_each_action_runs_once_and_nobody_is_told
     workers.into_iter().for_each(Worker::stop);
 
     let tally = books::check(&scene, &scheduler, 0).await;
+    assert_file_is_whole(&scene);
     assert_eq!((tally.crashed, tally.late_results), (0, 0), "{tally:?}");
     assert!(tally.accepted == tally.actions && tally.actions > 1000, "{tally:?}");
     let once = |hook: &str| {

@@ -2,36 +2,8 @@
 
 use std::time::Duration;
 
-use action_scheduler::action::Attempt;
-use action_scheduler::{Action, ActionId, Scheduler, Status, Step};
-use testkit::crash::{HELD, HELD_SURVIVING, NO_ARGS, Orders};
-
-use crate::worker::{Scene, Worker, until};
-
-/// How long a worker may hold still that is to be frozen.
-const LEASE: Duration = Duration::from_millis(200);
-
-async fn enqueue(scheduler: &Scheduler, hook: &str, n: usize) -> Vec<ActionId> {
-    let mut ids = Vec::new();
-    for _ in 0..n {
-        ids.extend(scheduler.enqueue_async(hook, NO_ARGS).await.unwrap());
-    }
-    ids
-}
-
-async fn all(scheduler: &Scheduler, ids: &[ActionId], so: impl Fn(&Action) -> bool) -> bool {
-    let actions = scheduler.store().fetch(ids.to_vec()).await.unwrap();
-    actions.len() == ids.len() && actions.iter().all(so)
-}
-
-async fn steps(scheduler: &Scheduler, id: ActionId) -> Vec<(Step, Option<u32>)> {
-    let entries = scheduler.logs(id).await.unwrap();
-    entries.iter().map(|entry| (entry.step, entry.attempt.map(|a| a.0))).collect()
-}
-
-fn open_gate(scene: &Scene, id: ActionId, attempt: u32) {
-    std::fs::write(scene.folder.gate(id, Attempt(attempt)), "").unwrap();
-}
+use crate::processes::frozen;
+use crate::processes::worker::{Scene, Worker};
 
 /// Freezes a worker at a moment when it does not hold SQLite's lock, as then nobody else could write.
 fn freeze_unlocked(scene: &Scene, worker: &Worker) {
@@ -49,95 +21,13 @@ fn freeze_unlocked(scene: &Scene, worker: &Worker) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_held_still_longer_than_its_lease_changes_nothing_but_the_log() {
     let scene = Scene::new();
-    let scheduler = scene.scheduler().await;
-    let held = enqueue(&scheduler, HELD.hook, 2).await;
-    let waiting = enqueue(&scheduler, "plain", 4).await;
-    // Its two workers are busy while the rest of its claim waits.
-    let sleepy = Orders { workers: 2, batch_size: 6, lease: LEASE, ..scene.orders() };
-    let frozen = Worker::spawn(&sleepy);
-    until("it is busy", async || scene.calls().len() == 2).await;
-    freeze_unlocked(&scene, &frozen);
-
-    let other = Worker::spawn(&scene.orders());
-    until("what it held is recovered", async || {
-        all(&scheduler, &held, |action| action.status == Status::Failed).await
-            && all(&scheduler, &waiting, |action| action.status == Status::Complete).await
-    })
-    .await;
-    other.stop();
-
-    for id in &held {
-        open_gate(&scene, *id, 1);
-    }
-    let before = scheduler.store().fetch(held.clone()).await.unwrap();
-    frozen.thaw();
-    let crashed_then_late = [
-        (Step::Created, None),
-        (Step::Started, Some(1)),
-        (Step::Crashed, Some(1)),
-        (Step::LateResult, Some(1)),
-    ];
-    until("its results came in", async || {
-        steps(&scheduler, held[0]).await == crashed_then_late
-            && steps(&scheduler, held[1]).await == crashed_then_late
-    })
-    .await;
-    // It takes its place again and works on.
-    let new = enqueue(&scheduler, "plain", 1).await;
-    until("it works again", async || {
-        all(&scheduler, &new, |action| action.status == Status::Complete).await
-    })
-    .await;
-    frozen.stop();
-
-    assert_eq!(scheduler.store().fetch(held.clone()).await.unwrap(), before);
-    let mut calls: Vec<_> =
-        scene.calls().into_iter().map(|(id, attempt, _)| (id, attempt)).collect();
-    calls.sort_unstable();
-    let once = held.iter().chain(&waiting).chain(&new).map(|id| (*id, 1));
-    assert_eq!(calls, once.collect::<Vec<_>>());
-    let stats = scheduler.stats().await.unwrap();
-    assert_eq!((stats.claims, stats.runners), (0, 0));
-    scene.assert_no_errors();
+    frozen::changes_nothing_but_the_log(&scene, async |worker| freeze_unlocked(&scene, worker))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_late_end_of_an_attempt_is_not_taken_for_the_next_one_in_the_same_worker() {
     let scene = Scene::new();
-    let scheduler = scene.scheduler().await;
-    let held = enqueue(&scheduler, HELD_SURVIVING.hook, 1).await;
-    let id = held[0];
-    let frozen = Worker::spawn(&Orders { lease: LEASE, ..scene.orders() });
-    until("it is busy", async || scene.calls().len() == 1).await;
-    freeze_unlocked(&scene, &frozen);
-
-    // It looks after what is stranded, and runs none of it.
-    let other = Worker::spawn(&Orders { hooks: vec!["nothing".to_owned()], ..scene.orders() });
-    until("the attempt is given up", async || {
-        all(&scheduler, &held, |action| action.status == Status::Pending).await
-    })
-    .await;
-    other.stop();
-
-    frozen.thaw();
-    until("the next attempt runs beside it", async || scene.calls().len() == 2).await;
-    open_gate(&scene, id, 1);
-    until("the late end came in", async || steps(&scheduler, id).await.len() > 4).await;
-    let beginning = [
-        (Step::Created, None),
-        (Step::Started, Some(1)),
-        (Step::Crashed, Some(1)),
-        (Step::Started, Some(2)),
-        (Step::LateResult, Some(1)),
-    ];
-    assert_eq!(steps(&scheduler, id).await, beginning);
-    assert!(all(&scheduler, &held, |action| action.status == Status::InProgress).await);
-    open_gate(&scene, id, 2);
-    until("it is complete", async || {
-        all(&scheduler, &held, |action| action.status == Status::Complete).await
-    })
-    .await;
-    frozen.stop();
-    assert_eq!(steps(&scheduler, id).await[5..], [(Step::Complete, Some(2))]);
-    scene.assert_no_errors();
+    frozen::ends_the_attempt_that_is_over(&scene, async |worker| freeze_unlocked(&scene, worker))
+        .await;
 }

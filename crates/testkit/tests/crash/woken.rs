@@ -6,7 +6,7 @@ use action_scheduler::store::{Parameter, Statement};
 use action_scheduler::{ActionId, Scheduler};
 use testkit::crash::{NO_ARGS, Orders};
 
-use crate::worker::{Scene, Worker, until};
+use crate::processes::worker::{Scene, Worker, until};
 
 /// How often the time is taken.
 const TIMES: usize = 21;

@@ -107,12 +107,13 @@ impl Connections {
         let autocommit = u8::from(access == Access::Read);
         // Zero dates are values here, as they are to the plugin. READ COMMITTED takes no locks on gaps. Merges of several
         // keys lock more than they give, and stumble over rows that are deleted meanwhile. MariaDB would turn a list of
-        // 1,000 ids into a table to join with, and read, and lock, all rows for it.
+        // 1,000 ids into a table to join with, and read, and lock, all rows for it; and it can end a transaction whose
+        // client holds still, or cannot be reached any more, instead of keeping its locks for hours. MySQL does neither.
         let session = format!(
             "SET NAMES utf8mb4; \
              SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', \
              innodb_lock_wait_timeout = 20, autocommit = {autocommit}, optimizer_switch = 'index_merge=off' \
-             /*M!100303 , in_predicate_conversion_threshold = 0 */; \
+             /*M!100303 , in_predicate_conversion_threshold = 0, idle_transaction_timeout = 20 */; \
              SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
         );
         exchange(&mut connection, &session).await?;

@@ -86,6 +86,11 @@ impl Trouble {
         }
     }
 
+    /// Whether it will do once there is room on the server.
+    pub(super) fn is_for_want_of_room(&self) -> bool {
+        matches!(self, Trouble::Database(error) if kind(error, self.remedy()) == StoreErrorKind::Full)
+    }
+
     /// The error for the caller, who was doing `what` in the database `place`.
     pub(super) fn tell(self, what: &str, place: &str) -> Error {
         let remedy = self.remedy();

@@ -245,7 +245,7 @@ impl<'a> Write<'a> {
                         return Ok(Some(value));
                     }
                     Err(trouble) if trouble.remedy() == Remedy::Reconnect => {
-                        if self.was_committed(token, tries).await? {
+                        if self.was_committed(token, tries.what).await? {
                             self.is_open = false;
                             return Ok(Some(value));
                         }
@@ -276,11 +276,14 @@ impl<'a> Write<'a> {
         self.run(&sql).await.map(drop)
     }
 
-    /// Whether the transaction of this token, whose commit was not answered, has been committed.
+    /// Whether the transaction of this token, whose commit was not answered, has been committed. As long as the database
+    /// cannot be asked it is not known, and the caller has to wait: whatever it was told could be wrong, and what it has
+    /// claimed or started and does not know of would be held up as long as it lives.
     ///
     /// The old connection is ended first, so that the commit cannot still arrive; then the row of the slot is written,
     /// which waits for a commit that is under way, and makes one that is still on its way through a cluster fail.
-    async fn was_committed(&mut self, token: u64, tries: &mut Tries) -> Result<bool> {
+    async fn was_committed(&mut self, token: u64, what: &'static str) -> Result<bool> {
+        const PAUSE: Duration = Duration::from_millis(500);
         let database = self.database;
         let commits = &database.tables.commits;
         let slot = self.lease.slot();
@@ -301,7 +304,15 @@ impl<'a> Write<'a> {
                     let found = answer.rows.first().and_then(|row| row.get::<u64, _>(0));
                     return Ok(found == Some(token));
                 }
-                Err(trouble) => tries.after(trouble, &database.place).await?,
+                Err(trouble)
+                    if trouble.remedy() == Remedy::Tell && !trouble.is_for_want_of_room() =>
+                {
+                    return Err(trouble.tell(what, &database.place));
+                }
+                Err(trouble) => {
+                    tracing::warn!(store = database.place, what, %trouble, "it is not known whether this was stored; asking again");
+                    tokio::time::sleep(PAUSE).await;
+                }
             }
         }
     }

@@ -10,28 +10,41 @@ use action_scheduler::{ActionId, Scheduler, Status};
 use rustix::process::{Pid, Signal, kill_process};
 use testkit::crash::{Folder, Orders};
 
-/// A folder that is kept for a look when the test fails, and one test at a time: each needs all the processors.
+/// A store, and a folder that is kept for a look when the test fails; one test at a time, as each needs all the
+/// processors.
 pub struct Scene {
     pub folder: Folder,
+    pub store: String,
     kept: Option<tempfile::TempDir>,
     _turn: MutexGuard<'static, ()>,
 }
 
 impl Scene {
+    /// With a SQLite file in the folder.
     pub fn new() -> Self {
+        Self::with_store(|folder| format!("sqlite:{}", folder.database().display()))
+    }
+
+    /// With the store at this URL.
+    pub fn at(store: &str) -> Self {
+        Self::with_store(|_| store.to_owned())
+    }
+
+    fn with_store(store: impl FnOnce(&Folder) -> String) -> Self {
         static TURN: Mutex<()> = Mutex::new(());
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = tempfile::tempdir().unwrap();
-        Self { folder: Folder::new(kept.path()), kept: Some(kept), _turn: turn }
+        let folder = Folder::new(kept.path());
+        Self { store: store(&folder), folder, kept: Some(kept), _turn: turn }
     }
 
     pub fn orders(&self) -> Orders {
-        Orders::new(self.kept.as_ref().unwrap().path())
+        Orders::new(&self.store, self.folder.path())
     }
 
-    /// A scheduler of the test's own on the same file.
+    /// A scheduler of the test's own on the same store.
     pub async fn scheduler(&self) -> Scheduler {
-        let store = action_scheduler::store::open(&self.folder.store_url()).await.unwrap();
+        let store = action_scheduler::store::open(&self.store).await.unwrap();
         Scheduler::builder(store).policies(testkit::crash::policies()).build()
     }
 
@@ -49,6 +62,15 @@ impl Scene {
     pub fn assert_no_errors(&self) {
         assert_eq!(lines(&self.folder.errors()), [""; 0]);
     }
+
+    /// Fails if a process met an error that does not say this.
+    pub fn assert_errors_only_say(&self, what: &[&str]) {
+        let others: Vec<String> = lines(&self.folder.errors())
+            .into_iter()
+            .filter(|line| !what.iter().any(|what| line.contains(what)))
+            .collect();
+        assert_eq!(others, [""; 0]);
+    }
 }
 
 impl Drop for Scene {
@@ -56,7 +78,7 @@ impl Drop for Scene {
         if std::thread::panicking()
             && let Some(kept) = self.kept.take()
         {
-            eprintln!("the store is kept in {}", kept.keep().display());
+            eprintln!("{}, and what processes wrote down: {}", self.store, kept.keep().display());
         }
     }
 }
@@ -128,25 +150,35 @@ impl Drop for Worker {
 }
 
 /// Waits until a condition holds, as long as that may take on a busy machine.
-pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    const LONGEST: Duration = Duration::from_secs(60);
+pub async fn until(what: &str, holds: impl AsyncFnMut() -> bool) {
+    until_at_last(Duration::from_secs(60), what, holds).await;
+}
+
+/// The same, for what may take longer.
+pub async fn until_at_last(longest: Duration, what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let begun = Instant::now();
     while !holds().await {
-        assert!(begun.elapsed() < LONGEST, "waited in vain until {what}");
+        assert!(begun.elapsed() < longest, "waited {longest:?} in vain until {what}");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
 
 /// Waits until nothing is left to do but future instances of chains, and only so many runners are known.
 pub async fn until_drained(scheduler: &Scheduler, runners: u64) {
-    until("all is drained", async || {
+    const LONGEST: Duration = Duration::from_secs(240);
+    let begun = Instant::now();
+    loop {
         let stats = scheduler.stats().await.unwrap();
         let count = |status: Status| stats.counts.get(status.as_str()).copied();
         let chains = stats.chains.get(&action_scheduler::store::ChainState::Active).copied();
-        count(Status::InProgress) == Some(0)
-            && count(Status::Pending) == chains
+        if count(Status::InProgress) == Some(0)
+            && count(Status::Pending) == Some(chains.unwrap_or_default())
             && stats.claims == 0
             && stats.runners == runners
-    })
-    .await;
+        {
+            return;
+        }
+        assert!(begun.elapsed() < LONGEST, "it is not drained after {LONGEST:?}: {stats:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }

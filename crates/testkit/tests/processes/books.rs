@@ -7,18 +7,18 @@ use std::path::Path;
 use action_scheduler::query::{Order, OrderBy};
 use action_scheduler::store::{Chain, ChainQuery, ChainState};
 use action_scheduler::{Action, ActionId, LogEntry, Query, Scheduler, Status, Step};
+use jiff::SignedDuration;
 use testkit::crash::{Kind, UNIQUE};
 
-use crate::worker::{Scene, lines};
-
-/// How often an action is tried when each attempt ends in a crash.
-const CRASH_ATTEMPTS: u32 = 20;
+use super::life::{CRASH_ATTEMPTS, Life};
+use super::worker::{Scene, lines};
 
 /// How much there was to check, so that a test can say that it was enough.
 #[derive(Debug, Default)]
 pub struct Tally {
     pub actions: usize,
     pub accepted: usize,
+    pub refused: usize,
     pub calls: usize,
     pub chains: usize,
     pub instances_run: usize,
@@ -39,15 +39,43 @@ struct Books {
     accepted: HashSet<ActionId>,
     to_cancel: HashSet<ActionId>,
     to_rerun: HashSet<ActionId>,
+    refused: HashSet<String>,
+    keeps: Keeps,
     wrong: Vec<String>,
     tally: Tally,
+}
+
+/// How exactly a store tells times.
+#[derive(Debug, Clone, Copy)]
+struct Keeps {
+    /// Whether two dates in the same second are two.
+    microseconds: bool,
+    /// By how much the clocks of its processes may differ.
+    clocks: SignedDuration,
+}
+
+impl Keeps {
+    fn of(store: &str) -> Self {
+        match store.split(':').next() {
+            Some("sqlite") => Self { microseconds: true, clocks: SignedDuration::ZERO },
+            // Each process sets its clock by that of the server, from afar.
+            Some("postgres") => Self { microseconds: true, clocks: SignedDuration::from_secs(2) },
+            _ => Self { microseconds: false, clocks: SignedDuration::from_secs(2) },
+        }
+    }
 }
 
 /// Checks every promise, and panics with all that is broken.
 pub async fn check(scene: &Scene, scheduler: &Scheduler, outcomes: u64) -> Tally {
     scene.assert_no_errors();
+    check_but_errors(scene, scheduler, outcomes).await
+}
+
+/// The same, where processes were to meet errors.
+pub async fn check_but_errors(scene: &Scene, scheduler: &Scheduler, outcomes: u64) -> Tally {
     let mut books = Books::read(scene, scheduler, outcomes).await;
     books.check_accepted();
+    books.check_refused();
     books.check_calls();
     let lives: HashMap<ActionId, Life> = books.check_logs();
     books.check_outcomes(&lives);
@@ -55,7 +83,6 @@ pub async fn check(scene: &Scene, scheduler: &Scheduler, outcomes: u64) -> Tally
     books.check_bulks();
     books.check_unique();
     books.check_stats(scheduler).await;
-    books.check_file(scene);
     let wrong = &books.wrong;
     assert!(
         wrong.is_empty(),
@@ -93,7 +120,13 @@ impl Books {
         }
         let ids = |file: &Path| lines(file).iter().map(|line| line.parse().unwrap()).collect();
         let accepted: HashSet<ActionId> = ids(&scene.folder.accepted());
-        let tally = Tally { accepted: accepted.len(), actions: actions.len(), ..Tally::default() };
+        let refused: HashSet<String> = lines(&scene.folder.refused()).into_iter().collect();
+        let tally = Tally {
+            accepted: accepted.len(),
+            refused: refused.len(),
+            actions: actions.len(),
+            ..Tally::default()
+        };
         Self {
             outcomes,
             actions,
@@ -103,6 +136,8 @@ impl Books {
             accepted,
             to_cancel: ids(&scene.folder.to_cancel()),
             to_rerun: ids(&scene.folder.to_rerun()),
+            refused,
+            keeps: Keeps::of(&scene.store),
             wrong: Vec::new(),
             tally,
         }
@@ -139,6 +174,18 @@ impl Books {
                 Status::Canceled if action.chain.is_some() || self.to_cancel.contains(&id) => {}
                 Status::Pending if heads.contains(&id) => {}
                 status => self.is_wrong(id, format_args!("left {status}")),
+            }
+        }
+    }
+
+    /// What is said not to be stored is not: whoever was told so may store it again.
+    fn check_refused(&mut self) {
+        for action in self.actions.values().cloned().collect::<Vec<_>>() {
+            let (args, group) = (action.args.as_str(), action.group.as_str());
+            if self.refused.contains(&format!("args {args}"))
+                || self.refused.contains(&format!("group {group}"))
+            {
+                self.is_wrong(action.id, "it is stored, and who stored it was told that it is not");
             }
         }
     }
@@ -267,7 +314,8 @@ impl Books {
             }
             for pair in line.windows(2) {
                 let [before, after] = pair else { continue };
-                if before.finished_at.is_none_or(|end| after.created_at < end) {
+                let clocks = self.keeps.clocks;
+                if before.finished_at.is_none_or(|end| after.created_at < end - clocks) {
                     self.is_wrong(
                         &name,
                         format_args!("{} came before the end of {}", after.id, before.id),
@@ -278,7 +326,7 @@ impl Books {
             let mut dates = HashSet::new();
             // A chain that is paused and resumed before its date has two for it, of which one was canceled.
             for action in line.iter().filter(|action| action.status != Status::Canceled) {
-                if !dates.insert(action.scheduled_at) {
+                if self.keeps.microseconds && !dates.insert(action.scheduled_at) {
                     self.is_wrong(&name, format_args!("two instances at {}", action.scheduled_at));
                 }
             }
@@ -310,7 +358,7 @@ impl Books {
                 continue;
             }
             if let Some(before) = latest.insert(action.args.as_str().to_owned(), action.clone())
-                && before.finished_at.is_none_or(|end| action.created_at < end)
+                && before.finished_at.is_none_or(|end| action.created_at < end - self.keeps.clocks)
             {
                 self.is_wrong(action.id, format_args!("it was stored beside {}", before.id));
             }
@@ -337,104 +385,5 @@ impl Books {
                 format_args!("{} claims, {} runners", stats.claims, stats.runners),
             );
         }
-    }
-
-    fn check_file(&mut self, scene: &Scene) {
-        let file = rusqlite::Connection::open(scene.folder.database()).unwrap();
-        let verdict: String =
-            file.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
-        if verdict != "ok" {
-            self.is_wrong("integrity_check", verdict);
-        }
-    }
-}
-
-/// The life of an action as its log tells it.
-struct Life {
-    status: Status,
-    /// The latest attempt.
-    attempt: u32,
-    /// How attempts ended.
-    ends: Vec<(u32, Step)>,
-}
-
-impl Life {
-    fn read(entries: &[LogEntry], kind: Kind) -> Result<Self, String> {
-        let mut life = Self { status: Status::Pending, attempt: 0, ends: Vec::new() };
-        for (place, entry) in (1..).zip(entries) {
-            if entry.seq != place {
-                return Err(format!("entry {place} of its log has the place {}", entry.seq));
-            }
-            if (entry.step == Step::Created) != (place == 1) {
-                return Err("its log does not begin with its creation, or has it twice".to_owned());
-            }
-            life.take(entry, kind)
-                .map_err(|problem| format!("entry {place} ({}): {problem}", entry.text()))?;
-        }
-        match entries.is_empty() {
-            true => Err("it has no log".to_owned()),
-            false => Ok(life),
-        }
-    }
-
-    fn take(&mut self, entry: &LogEntry, kind: Kind) -> Result<(), String> {
-        let attempt = entry.attempt.map(|attempt| attempt.0);
-        let then = match entry.step {
-            Step::Started if self.status == Status::Pending => {
-                self.attempt += 1;
-                Status::InProgress
-            }
-            Step::Complete => self.end(attempt, entry.step, Status::Complete)?,
-            Step::Failed => self.end(attempt, entry.step, Status::Failed)?,
-            Step::Retry if self.attempt < kind.max_attempts || kind.survives_crashes => {
-                self.end(attempt, entry.step, Status::Pending)?
-            }
-            Step::Crashed => {
-                let again =
-                    kind.survives_crashes && self.attempt < kind.max_attempts.max(CRASH_ATTEMPTS);
-                let status = if again { Status::Pending } else { Status::Failed };
-                self.end(attempt, entry.step, status)?
-            }
-            // Told to stop between the start and the call.
-            Step::Reset if attempt.is_some() => {
-                self.end(attempt, entry.step, Status::Pending)?;
-                self.attempt -= 1;
-                return Ok(());
-            }
-            Step::Reset if self.status == Status::Pending => Status::Pending,
-            Step::Canceled if self.status == Status::InProgress => {
-                self.end(attempt, entry.step, Status::Canceled)?
-            }
-            Step::Canceled if self.status == Status::Pending => Status::Canceled,
-            Step::Rerun if self.status.is_finished() => Status::Pending,
-            Step::LateResult
-                if attempt.is_none_or(|attempt| attempt > self.attempt)
-                    || (self.status == Status::InProgress && attempt == Some(self.attempt)) =>
-            {
-                return Err("of an attempt that was its own".to_owned());
-            }
-            Step::Created
-            | Step::Ignored
-            | Step::Rescheduled
-            | Step::LateResult
-            | Step::Paused
-            | Step::Resumed => return Ok(()),
-            _ => return Err(format!("not of an action that is {}", self.status)),
-        };
-        self.status = then;
-        if entry.step == Step::Started && attempt != Some(self.attempt) {
-            return Err(format!("attempt {} was expected", self.attempt));
-        }
-        Ok(())
-    }
-
-    /// The attempt that is in-progress ends.
-    fn end(&mut self, attempt: Option<u32>, step: Step, then: Status) -> Result<Status, String> {
-        if self.status != Status::InProgress || attempt != Some(self.attempt) {
-            return Err(format!("attempt {} is {}", self.attempt, self.status));
-        }
-        self.ends.push((self.attempt, step));
-        self.status = then;
-        Ok(then)
     }
 }
