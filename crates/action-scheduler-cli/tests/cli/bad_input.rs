@@ -43,9 +43,11 @@ fn bad_input_is_refused_with_a_message_and_nothing_is_stored() {
         at(&["schedule", "async", "h", "--gruop", "g"], &["--gruop", "--group"]),
         at(&["schedule", "async"], &["<HOOK>"]),
         at(
-            &["schedule", "async", "h", "--store", "mysql://me:pw@db/x"],
-            &["mysql://", "sqlite:FILE"],
+            &["schedule", "async", "h", "--store", "mssql://me:pw@db/x"],
+            &["mssql://me:…@db/x", "sqlite:FILE", "postgres://", "mysql://"],
         ),
+        at(&["schedule", "async", "h", "--store", "mysql://me:pw@db/x?prefx=wp_"], &["prefx"]),
+        at(&["schedule", "async", "h", "--store", "postgres://me:pw@db/x?shema=s"], &["shema"]),
         at(&["schedule", "async", "h", "--store", "shop.db"], &["shop.db", "sqlite:FILE"]),
         at(&["schedule", "async", "h", "--config", "nowhere.toml"], &["nowhere.toml"]),
         at(
