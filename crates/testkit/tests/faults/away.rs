@@ -23,7 +23,12 @@ pub const AWAY: [&str; 3] = ["cannot be reached", "does not answer", "no answer 
 const PROCESSES: u64 = 3;
 
 /// Some that enqueue and run, and bear it when the server is away.
-fn spawn(stores: &[String], enqueues: u64, scene: &Scene) -> Vec<Worker> {
+pub async fn spawn(
+    stores: &[String],
+    enqueues: u64,
+    scene: &Scene,
+    scheduler: &Scheduler,
+) -> Vec<Worker> {
     let spawn = |(seed, store): (u64, &String)| {
         Worker::spawn(&Orders {
             store: store.clone(),
@@ -39,6 +44,10 @@ fn spawn(stores: &[String], enqueues: u64, scene: &Scene) -> Vec<Worker> {
     for worker in &mut workers {
         worker.says("ready");
     }
+    until("they are known", async || {
+        scheduler.stats().await.unwrap().runners == stores.len() as u64
+    })
+    .await;
     workers
 }
 
@@ -64,7 +73,7 @@ async fn a_server_that_is_killed_and_started_again_loses_nothing_and_nothing_run
     let scene = Scene::at(server.url());
     let scheduler = scene.scheduler().await;
     let stores = vec![scene.store.clone(); PROCESSES as usize];
-    let workers = spawn(&stores, 400, &scene);
+    let workers = spawn(&stores, 400, &scene, &scheduler).await;
     let mut done = 0;
     for _ in 0..KILLS {
         until("they work", async || scene.calls().len() >= done + 40).await;
@@ -85,7 +94,7 @@ async fn connections_that_are_cut_lose_nothing_and_nothing_runs_twice(engine: En
         proxies.push(FaultProxy::start(server.address()).await);
     }
     let stores: Vec<_> = proxies.iter().map(|proxy| proxy.url(server.url())).collect();
-    let workers = spawn(&stores, 800, &scene);
+    let workers = spawn(&stores, 800, &scene, &scheduler).await;
     let mut chance = testkit::crash::Chance::new(1);
     for _ in 0..CUTS {
         let done = scene.calls().len();

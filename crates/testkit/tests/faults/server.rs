@@ -31,14 +31,33 @@ impl Engine {
             Engine::MariaDb => Server::on_mariadb(MariaDb::start().await).await,
         }
     }
+
+    /// One that soon runs out of room.
+    pub async fn start_with_little_room(self) -> Server {
+        match self {
+            Engine::Postgres => {
+                let server = Postgres::start_with_small_disk(48).await;
+                let database = server.create_database_on_small_disk().await;
+                Server { database, kind: Kind::Postgres(server) }
+            }
+            // All tables are in one file, which may not grow any further.
+            Engine::MariaDb => {
+                let settings = [
+                    ("innodb-file-per-table", "OFF"),
+                    ("innodb-data-file-path", "ibdata1:12M:autoextend:max:64M"),
+                ];
+                Server::on_mariadb(MariaDb::start_with(&settings).await).await
+            }
+        }
+    }
 }
 
 impl Server {
-    pub async fn on_postgres(server: Postgres) -> Self {
+    async fn on_postgres(server: Postgres) -> Self {
         Self { database: server.create_database().await, kind: Kind::Postgres(server) }
     }
 
-    pub async fn on_mariadb(server: MariaDb) -> Self {
+    async fn on_mariadb(server: MariaDb) -> Self {
         Self { database: server.create_database().await, kind: Kind::MariaDb(server) }
     }
 
@@ -81,6 +100,20 @@ impl Server {
                 let mut connection = mariadb::connect(self.url()).await;
                 let sql = "SELECT runner_id FROM wp_action_scheduler_runners FOR UPDATE NOWAIT";
                 connection.query_drop(sql).await.is_err()
+            }
+        }
+    }
+
+    /// Runs a statement; what is wrong, if it is refused.
+    pub async fn run(&self, sql: &str) -> Result<(), String> {
+        match self.kind {
+            Kind::Postgres(_) => {
+                let done = postgres::connect(self.url()).await.batch_execute(sql).await;
+                done.map_err(|error| format!("{error:?}"))
+            }
+            Kind::MariaDb(_) => {
+                let done = mariadb::connect(self.url()).await.query_drop(sql).await;
+                done.map_err(|error| error.to_string())
             }
         }
     }
