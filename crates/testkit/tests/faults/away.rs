@@ -44,8 +44,10 @@ pub async fn spawn(
     for worker in &mut workers {
         worker.says("ready");
     }
-    until("they are known", async || {
-        scheduler.stats().await.unwrap().runners == stores.len() as u64
+    // One that cannot reach its store at its very beginning gives up, and says so.
+    until("they have begun", async || {
+        let runners = scheduler.runners().await.unwrap();
+        runners.iter().filter(|runner| runner.beats > 0).count() == stores.len()
     })
     .await;
     workers
