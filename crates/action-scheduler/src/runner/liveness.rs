@@ -12,7 +12,7 @@ use crate::action::RunnerId;
 use crate::error::Result;
 use crate::observer::Event;
 use crate::scheduler::Scheduler;
-use crate::store::{DeadRunner, NewRunner, Recorded, Stranded};
+use crate::store::{DeadRunner, NewRunner, Recorded, Runner, Stranded};
 
 /// A runner's place in the store.
 #[derive(Clone)]
@@ -39,7 +39,7 @@ impl Liveness {
         };
         let id = scheduler.store().register(runner.clone()).await?;
         let liveness = Self { scheduler: scheduler.clone(), runner, id: Arc::new(Mutex::new(id)) };
-        let mut watched = Watched::default();
+        let mut watched = Watched::new(liveness.every());
         liveness.recover(&mut watched).await?;
         Ok((liveness, watched))
     }
@@ -49,10 +49,13 @@ impl Liveness {
         *self.id.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn every(&self) -> Duration {
+        (self.runner.lease / 4).max(Duration::from_millis(1))
+    }
+
     /// Beats four times in each lease, and looks whether others do.
     pub(crate) async fn keep(self, mut watched: Watched) {
-        let mut ticks =
-            tokio::time::interval((self.runner.lease / 4).max(Duration::from_millis(1)));
+        let mut ticks = tokio::time::interval(self.every());
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
@@ -152,29 +155,112 @@ fn name() -> String {
     format!("{host}:{}", std::process::id())
 }
 
-/// The counts of beats that other runners stand at, and since when, by this process's own steady clock: neither a jump
-/// of the wall clock nor two clocks that differ can make a living runner look dead.
-#[derive(Default)]
-pub(crate) struct Watched(HashMap<RunnerId, (u64, Instant)>);
+/// The counts of beats that other runners stand at, and for how long they have, by this process's own steady clock:
+/// neither a jump of the wall clock nor two clocks that differ can make a living runner look dead.
+///
+/// What counts is time during which this one could look. While the store is away nobody can give a sign of life in it,
+/// nor can anybody while all of them hold still, as in a virtual machine that is paused.
+pub(crate) struct Watched {
+    /// How often this one looks, when nothing is in its way.
+    every: Duration,
+    looked: Option<Instant>,
+    others: HashMap<RunnerId, Silence>,
+}
+
+/// For how long a runner has been seen to stand at a count of beats.
+#[derive(Debug, Clone, Copy)]
+struct Silence {
+    beats: u64,
+    lasts: Duration,
+}
 
 impl Watched {
+    fn new(every: Duration) -> Self {
+        Self { every, looked: None, others: HashMap::new() }
+    }
+
     /// The runners that have not beaten for their lease, or whose process is known to have ended.
-    fn dead(&mut self, runners: Vec<crate::store::Runner>, own: RunnerId) -> Vec<DeadRunner> {
-        let now = Instant::now();
+    fn dead(&mut self, runners: Vec<Runner>, own: RunnerId) -> Vec<DeadRunner> {
+        self.dead_at(Instant::now(), runners, own)
+    }
+
+    fn dead_at(&mut self, now: Instant, runners: Vec<Runner>, own: RunnerId) -> Vec<DeadRunner> {
+        let since = self.looked.replace(now).map(|looked| now.duration_since(looked));
+        let more = since.unwrap_or_default().min(self.every);
         let mut dead = Vec::new();
         let mut present = HashMap::with_capacity(runners.len());
         for other in runners.into_iter().filter(|other| other.id != own) {
-            let since = match self.0.get(&other.id) {
-                Some((beats, since)) if *beats == other.beats => *since,
-                _ => now,
+            let lasts = match self.others.get(&other.id) {
+                Some(silence) if silence.beats == other.beats => silence.lasts + more,
+                _ => Duration::ZERO,
             };
             let has_ended = other.runner.process.as_deref().is_some_and(Process::has_ended);
-            if has_ended || now.duration_since(since) >= other.runner.lease {
+            if has_ended || lasts >= other.runner.lease {
                 dead.push(DeadRunner { id: other.id, beats: other.beats });
             }
-            present.insert(other.id, (other.beats, since));
+            present.insert(other.id, Silence { beats: other.beats, lasts });
         }
-        self.0 = present;
+        self.others = present;
         dead
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::log::Context;
+
+    const LEASE: Duration = Duration::from_secs(8);
+
+    fn id(id: i64) -> RunnerId {
+        RunnerId::new(id).unwrap()
+    }
+
+    fn other(beats: u64) -> Runner {
+        Runner {
+            id: id(2),
+            runner: NewRunner {
+                name: "other".to_owned(),
+                process: None,
+                context: Context::new("serve"),
+                workers: 1,
+                lease: LEASE,
+            },
+            started_at: Timestamp::UNIX_EPOCH,
+            heartbeat_at: Timestamp::UNIX_EPOCH,
+            beats,
+            claims: 0,
+            in_progress: 0,
+        }
+    }
+
+    /// Looks at these seconds, each time at a runner that stands at a count of beats; when it is taken for dead.
+    fn dies_at(looks: impl IntoIterator<Item = (u64, u64)>) -> Option<u64> {
+        let begun = Instant::now();
+        let mut watched = Watched::new(LEASE / 4);
+        looks.into_iter().find_map(|(second, beats)| {
+            let now = begun + Duration::from_secs(second);
+            let dead = watched.dead_at(now, vec![other(beats)], id(1));
+            (!dead.is_empty()).then_some(second)
+        })
+    }
+
+    #[test]
+    fn a_runner_that_is_silent_for_its_lease_is_dead() {
+        assert_eq!(dies_at([(0, 5), (2, 5), (4, 5), (6, 5), (8, 5), (10, 5)]), Some(8));
+        assert_eq!(dies_at([(0, 5), (2, 5), (4, 6), (6, 6), (8, 6), (10, 6), (12, 6)]), Some(12));
+    }
+
+    #[test]
+    fn a_runner_that_beats_lives() {
+        assert_eq!(dies_at((0..100).map(|second| (second, second / 6))), None);
+    }
+
+    #[test]
+    fn time_in_which_nobody_could_look_does_not_count() {
+        assert_eq!(dies_at([(0, 5), (2, 5), (1000, 5), (1002, 6)]), None);
+        assert_eq!(dies_at([(0, 5), (2, 5), (1000, 5), (1002, 5), (1004, 5)]), Some(1004));
     }
 }

@@ -16,13 +16,20 @@ pub(super) struct Instance {
     program: &'static str,
     folder: Folder,
     port: u16,
+    /// How many megabytes its small disk has, if it has one.
+    small_disk: Option<u32>,
     child: Option<Child>,
 }
 
 impl Instance {
     /// One that is not running, or was started by another process.
     pub(super) fn new(program: &'static str, folder: Folder, port: u16) -> Self {
-        Self { program, folder, port, child: None }
+        Self { program, folder, port, small_disk: None, child: None }
+    }
+
+    /// Gives it a disk of so many megabytes in the folder `small`, empty at each start.
+    pub(super) fn add_small_disk(&mut self, megabytes: u32) {
+        self.small_disk = Some(megabytes);
     }
 
     pub(super) fn folder(&self) -> &Folder {
@@ -73,7 +80,11 @@ impl Instance {
         assert!(self.child.is_none(), "{} is running already", self.program);
         let log = OpenOptions::new().create(true).append(true).open(self.log());
         let log = log.expect("a log file in a folder of one's own");
-        let mut command = programs::command(self.program, self.folder.path());
+        let folder = self.folder.path();
+        let mut command = match self.small_disk {
+            Some(megabytes) => programs::command_with_small_disk(self.program, folder, megabytes),
+            None => programs::command(self.program, folder),
+        };
         command.args(args).stdout(log.try_clone().expect("a file descriptor")).stderr(log);
         let spawned = command.spawn();
         self.child =

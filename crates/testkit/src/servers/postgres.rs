@@ -40,12 +40,36 @@ impl Postgres {
         server
     }
 
+    /// A server of one's own with a disk of so many megabytes beside its own, for
+    /// [`Postgres::create_database_on_small_disk`]. It cannot be started again. Needs root, or a system that lets users
+    /// mount in a namespace of their own.
+    pub async fn start_with_small_disk(megabytes: u32) -> Self {
+        let mut server = Self::new(Folder::new(Self::NAME), free_port());
+        programs::run("mkdir", server.instance.folder().path(), &["small"]).await;
+        server.instance.add_small_disk(megabytes);
+        server.set_up().await;
+        let place = server.instance.folder().path().join("small");
+        let create = format!("CREATE TABLESPACE small LOCATION '{}'", place.display());
+        let client = connect(&server.url()).await;
+        client.batch_execute(&create).await.expect("an empty folder of the server's own");
+        server
+    }
+
+    /// A new, empty database on the small disk; each takes some 7 MB of it.
+    pub async fn create_database_on_small_disk(&self) -> Database {
+        self.create_database_with("TABLESPACE small").await
+    }
+
     /// A new, empty database.
     pub async fn create_database(&self) -> Database {
+        self.create_database_with("").await
+    }
+
+    async fn create_database_with(&self, options: &str) -> Database {
         let name = database::new_name();
         let server_url = self.url();
         let client = connect(&server_url).await;
-        let create = format!("CREATE DATABASE {name} STRATEGY wal_log");
+        let create = format!("CREATE DATABASE {name} STRATEGY wal_log {options}");
         client.batch_execute(&create).await.expect("a new database");
         let url = self.url_for(&name);
         Database::new(name, url, server_url, |url, name| Box::pin(drop_database(url, name)))

@@ -25,6 +25,29 @@ pub(super) fn command(program: &str, folder: &Path) -> Command {
     command
 }
 
+/// The same program, with a disk of so many megabytes of its own in `small`, a folder in this one. The disk is a mount
+/// that only this process and its children see, and that goes with them.
+pub(super) fn command_with_small_disk(program: &str, folder: &Path, megabytes: u32) -> Command {
+    const AS_NOBODY: &str = "mount -t tmpfs -o size=$1m,mode=0700,uid=$2,gid=$2 tmpfs small && \
+         as=$2 && shift 2 && exec setpriv --reuid=$as --regid=$as --clear-groups \"$@\"";
+    // Root only within, so that it may mount; then who it was.
+    const AS_BEFORE: &str = "mount -t tmpfs -o size=$1m,mode=0700 tmpfs small && \
+         as=$2 && shift 2 && exec unshare --user --map-user=$as --map-group=$as \"$@\"";
+    let mut command = Command::new("unshare");
+    command.current_dir(folder).stdin(Stdio::null()).process_group(0);
+    command.env("LC_ALL", "C").env("TMPDIR", folder).arg("--mount");
+    let (script, user) = match started_by_root() {
+        true => (AS_NOBODY, NOBODY),
+        false => {
+            command.args(["--user", "--map-root-user"]);
+            (AS_BEFORE, rustix::process::geteuid().as_raw())
+        }
+    };
+    command.args(["sh", "-c", script, "sh", &megabytes.to_string(), &user.to_string()]);
+    command.arg(find(program));
+    command
+}
+
 /// Runs a program to its end, which is to be a good one, and gives what it printed.
 pub(super) async fn run(program: &str, folder: &Path, args: &[impl AsRef<OsStr>]) -> Output {
     let mut command = command(program, folder);

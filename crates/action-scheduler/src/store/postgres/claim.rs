@@ -13,9 +13,11 @@ use super::frontier::Search;
 use super::rounds::rounds;
 use super::row;
 use crate::action::{ActionId, Attempt, ClaimId};
-use crate::error::Result;
+use crate::error::{Error, Result, StoreErrorKind};
 use crate::log::Context;
-use crate::store::{Claim, ClaimFilter, ClaimRequest, Claiming, Pick, Start, Started};
+use crate::store::{
+    Claim, ClaimFilter, ClaimRequest, ClaimedAction, Claiming, Pick, Start, Started,
+};
 
 /// How many claims before the first open one are looked at all the same: they may have been numbered before it and
 /// committed after it.
@@ -104,18 +106,8 @@ impl PostgresStore {
                 return Ok(Claiming::Nothing);
             }
         }
-        row::load_names(&self.database, &rows, row::BEFORE_CLAIMED + 1, row::BEFORE_CLAIMED + 2)
-            .await?;
         let id = self.read(doing, row::claim_id(first, row::BEFORE_CLAIMED - 1))?;
-        let mut chains = row::Chains::default();
-        let mut actions = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let names = &self.database.opener.names;
-            match row::claimed_action(names, &mut chains, row) {
-                Ok(action) => actions.push(action),
-                Err(problem) => self.refuse(id, row, &problem).await?,
-            }
-        }
+        let actions = self.claimed_actions(id, &rows).await?;
         if let Some(filter) = filter {
             let places = actions.iter().map(|action| {
                 let rank = (i32::from(action.priority.0), action.attempts.0.cast_signed());
@@ -128,6 +120,44 @@ impl PostgresStore {
             true => Ok(Claiming::Nothing),
             false => Ok(Claiming::Claimed(Claim { id, actions })),
         }
+    }
+
+    /// Reads the actions of a claim. It is the caller's already: should the database go away meanwhile, it is waited for,
+    /// as what nobody is told of would be held up as long as this runner lives.
+    async fn claimed_actions(
+        &self,
+        claim: ClaimId,
+        rows: &[tokio_postgres::Row],
+    ) -> Result<Vec<ClaimedAction>> {
+        const PAUSE: Duration = Duration::from_millis(500);
+        loop {
+            match self.try_claimed_actions(claim, rows).await {
+                Err(Error::Store(error)) if error.kind == StoreErrorKind::Unavailable => {
+                    tracing::warn!(%claim, %error, "what was claimed cannot be read yet; trying again");
+                    tokio::time::sleep(PAUSE).await;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    async fn try_claimed_actions(
+        &self,
+        claim: ClaimId,
+        rows: &[tokio_postgres::Row],
+    ) -> Result<Vec<ClaimedAction>> {
+        let (hook, group) = (row::BEFORE_CLAIMED + 1, row::BEFORE_CLAIMED + 2);
+        row::load_names(&self.database, rows, hook, group).await?;
+        let names = &self.database.opener.names;
+        let mut chains = row::Chains::default();
+        let mut actions = Vec::with_capacity(rows.len());
+        for row in rows {
+            match row::claimed_action(names, &mut chains, row) {
+                Ok(action) => actions.push(action),
+                Err(problem) => self.refuse(claim, row, &problem).await?,
+            }
+        }
+        Ok(actions)
     }
 
     /// Fails an action that was claimed and cannot be read: that one alone, with the reason in its log.
