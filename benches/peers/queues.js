@@ -54,7 +54,7 @@ function actionScheduler(program) {
     log: "full",
     settings: "bench with its settings: one runner, 512 workers",
     drain: async (url, jobs) => {
-      const said = await output(program, ["--store", url, "bench", "--actions", String(jobs), "--json"]);
+      const said = await output(program, ["--store", url, "bench", "--actions", String(jobs), "--rounds", "1", "--json"]);
       return JSON.parse(said).engine_per_s;
     },
   };

@@ -121,6 +121,12 @@ pub fn runners(text: &str) -> Result<NonZeroU32, Invalid> {
     number.ok_or_else(|| Invalid::new("runners", text, "expected a whole number from 1 to 64"))
 }
 
+/// How often a thing is measured.
+pub fn rounds(text: &str) -> Result<NonZeroU32, Invalid> {
+    let number = text.parse().ok().filter(|number: &NonZeroU32| number.get() <= 1000);
+    number.ok_or_else(|| Invalid::new("rounds", text, "expected a whole number from 1 to 1000"))
+}
+
 /// A number of bytes: `268435456`, `256M`, `1.5 GiB`.
 pub fn bytes(text: &str) -> Result<u64, Invalid> {
     let refuse = || Invalid::new("memory size", text, "expected a size such as 256M or 1.5G");

@@ -14,6 +14,7 @@ fn one_runner_drains_all_unless_asked_otherwise() {
     let sandbox = Sandbox::new();
     let report = sandbox.json(&["bench", "--actions", "300", "--json"]);
     assert_eq!((&report["runners"], &report["shares"]), (&1.into(), &[300].into()));
+    assert_eq!((&report["rounds"], &report["one_runner_per_s"]), (&3.into(), &Value::Null));
     assert_eq!(report["share_deviation_percent"], 0.0);
     assert!(report["engine_per_s"].as_f64().unwrap() > 0.0);
     assert!(!sandbox.has_store(), "what was made for the measurement is removed");
@@ -26,6 +27,8 @@ fn runners_in_processes_of_their_own_share_a_drain() {
         "bench",
         "--actions",
         "2000",
+        "--rounds",
+        "1",
         "--backlog",
         "50",
         "--runners",
@@ -39,18 +42,22 @@ fn runners_in_processes_of_their_own_share_a_drain() {
     let farthest = shares.iter().map(|share| (*share as f64 - mean).abs()).fold(0.0, f64::max);
     let deviation = report["share_deviation_percent"].as_f64().unwrap();
     assert!((deviation - farthest / mean * 100.0).abs() < 0.001, "{report}");
+    let rate = |key: &str| report[key].as_f64().unwrap();
+    let ratio = rate("engine_per_s") / rate("one_runner_per_s");
+    assert!((rate("one_runner_ratio") - ratio).abs() < 0.001, "{report}");
     assert!(!sandbox.has_store());
 }
 
 #[test]
 fn what_was_measured_stays_in_a_store_that_was_named_and_is_measured_once() {
     let sandbox = Sandbox::new();
-    let bench = ["--store", "sqlite:shop.db", "bench", "--actions", "200", "--runners", "2"];
+    let store = ["--store", "sqlite:shop.db", "bench"];
+    let bench = [&store[..], &["--actions", "200", "--rounds", "2", "--runners", "2"]].concat();
     let text = sandbox.ok(&bench);
     assert!(text.contains("shares of the runners:"), "{text}");
     let list = ["--store", "sqlite:shop.db", "action", "list", "--hook", "bench"];
     let count = [&list[..], &["--status", "complete", "--format", "count"]].concat();
-    assert_eq!(sandbox.ok(&count), "200\n");
+    assert_eq!(sandbox.ok(&count), "800\n", "two rounds, each with a drain by one runner too");
     let refused = sandbox.run(&bench);
     assert_eq!(refused.code, 2, "{refused:#?}");
     assert!(refused.stderr.contains("it has actions"), "{refused:#?}");

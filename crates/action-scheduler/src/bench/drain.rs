@@ -18,17 +18,20 @@ use crate::store::Store;
 pub(super) struct Drained {
     /// Until the last result was recorded.
     pub(super) time: Duration,
-    /// How many of the actions each runner ran.
-    pub(super) shares: Vec<u64>,
+    pub(super) shares: Shares,
     /// The most memory that a process of a runner's own used.
     pub(super) peak_memory: Option<u64>,
 }
 
-impl Drained {
+/// How many of the actions each runner ran.
+#[derive(Debug, Default)]
+pub(super) struct Shares(pub(super) Vec<u64>);
+
+impl Shares {
     /// How far the share that is farthest from the mean is from it.
     pub(super) fn deviation_percent(&self) -> f64 {
-        let mean = self.shares.iter().sum::<u64>() as f64 / self.shares.len().max(1) as f64;
-        let deviations = self.shares.iter().map(|share| (*share as f64 - mean).abs());
+        let mean = self.0.iter().sum::<u64>() as f64 / self.0.len().max(1) as f64;
+        let deviations = self.0.iter().map(|share| (*share as f64 - mean).abs());
         deviations.fold(0.0, f64::max) / mean.max(1.0) * 100.0
     }
 }
@@ -39,7 +42,7 @@ pub(super) async fn here(scheduler: &Scheduler, wanted: u64, workers: usize) -> 
     let mut drainer = Drainer::start(scheduler.store(), workers)?;
     while drainer.ran() < wanted && drainer.goes_on().await {}
     let ran = drainer.stop().await?;
-    Ok(Drained { time: begun.elapsed(), shares: vec![ran], peak_memory: None })
+    Ok(Drained { time: begun.elapsed(), shares: Shares(vec![ran]), peak_memory: None })
 }
 
 /// A runner at work over a store, with a handler that does nothing but count.
@@ -90,10 +93,7 @@ mod tests {
 
     #[test]
     fn the_deviation_is_that_of_the_share_farthest_from_the_mean() {
-        let deviation = |shares: &[u64]| {
-            let time = Duration::from_secs(1);
-            Drained { time, shares: shares.to_vec(), peak_memory: None }.deviation_percent()
-        };
+        let deviation = |shares: &[u64]| Shares(shares.to_vec()).deviation_percent();
         assert_eq!(deviation(&[100, 100, 100, 100]), 0.0);
         assert_eq!(deviation(&[110, 100, 90, 100]), 10.0);
         assert_eq!(deviation(&[40, 120, 120, 120]), 60.0);

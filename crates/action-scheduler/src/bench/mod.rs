@@ -6,17 +6,19 @@ mod enqueue;
 mod latency;
 pub mod part;
 mod processes;
+mod rounds;
 mod runner;
 pub mod steady;
 
 use std::num::NonZeroU32;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde::Serialize;
 
 use self::latency::Percentiles;
 pub use self::processes::StartRunner;
+use self::rounds::Rounds;
 use crate::action::{Priority, Status};
 use crate::error::{Error, Invalid, Result, StoreError, StoreErrorKind};
 use crate::log::Context;
@@ -24,7 +26,7 @@ use crate::query::Query;
 use crate::runner::peak_memory;
 use crate::schedule::Schedule;
 use crate::scheduler::Scheduler;
-use crate::store::{StoreUrl, floor};
+use crate::store::StoreUrl;
 
 /// What is measured.
 #[derive(Debug, Clone)]
@@ -33,6 +35,8 @@ pub struct BenchOptions {
     pub store: StoreUrl,
     /// How many actions are drained.
     pub actions: u64,
+    /// How often they are, each time with the floor beside: the medians count.
+    pub rounds: NonZeroU32,
     /// How many further actions are pending and due, behind those that are drained.
     pub backlog: u64,
     /// How many further actions are pending and not yet due.
@@ -54,11 +58,22 @@ pub enum Runners<'a> {
     Processes(NonZeroU32, StartRunner<'a>),
 }
 
-/// What was measured. Rates are actions per second.
+impl Runners<'_> {
+    fn count(self) -> u32 {
+        match self {
+            Self::Here => 1,
+            Self::Processes(count, _) => count.get(),
+        }
+    }
+}
+
+/// What was measured. Rates are actions per second, and medians of the rounds.
 #[derive(Debug, Clone, Serialize)]
 pub struct BenchReport {
-    /// How many actions were drained.
+    /// How many actions were drained in each round.
     pub actions: u64,
+    /// How many rounds there were.
+    pub rounds: u32,
     /// How many others were pending and due meanwhile.
     pub backlog: u64,
     /// How many others were pending and not yet due.
@@ -66,10 +81,10 @@ pub struct BenchReport {
     /// How many actions ran at once in each runner.
     pub workers: usize,
     /// How many runners drained.
-    pub runners: usize,
-    /// How many of the actions each runner ran.
+    pub runners: u32,
+    /// How many of the actions each runner ran, in the round in which they differed most.
     pub shares: Vec<u64>,
-    /// How far the share that is farthest from the mean is from it.
+    /// How far the share that is farthest from the mean is from it, in that round.
     pub share_deviation_percent: f64,
     /// Durable enqueues, one at a time from each of 16 tasks.
     pub enqueue_single_per_s: f64,
@@ -77,6 +92,12 @@ pub struct BenchReport {
     pub enqueue_bulk_per_s: f64,
     /// The drain by all runners, with a handler that does nothing and a full log.
     pub engine_per_s: f64,
+    /// The same by one runner, where several were measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub one_runner_per_s: Option<f64>,
+    /// `engine_per_s / one_runner_per_s`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub one_runner_ratio: Option<f64>,
     /// The same rows by bare set-based SQL on one connection.
     pub floor_per_s: f64,
     /// `engine_per_s / floor_per_s`.
@@ -85,7 +106,7 @@ pub struct BenchReport {
     pub latency_p50_ms: f64,
     /// The same: 99 of 100 are faster.
     pub latency_p99_ms: f64,
-    /// The most memory that a process used up to the end of the drain, where the system tells.
+    /// The most memory that a process used up to the end of the last drain, where the system tells.
     pub peak_rss_mib: Option<f64>,
 }
 
@@ -104,22 +125,12 @@ pub async fn run(
     progress: Progress<'_>,
 ) -> Result<BenchReport> {
     let scheduler = empty(&options.store).await?;
-    progress("enqueue in bulk");
+    progress("what is pending meanwhile");
     let far = Schedule::Single(later(&scheduler, SignedDuration::from_hours(24 * 365)));
     enqueue::bulk(&scheduler, options.not_due, "bench_later", Priority::default(), far).await?;
     enqueue::bulk(&scheduler, options.backlog, BACKLOG, Priority(200), Schedule::Async).await?;
-    let begun = Instant::now();
-    enqueue::bulk(&scheduler, options.actions, HOOK, Priority::default(), Schedule::Async).await?;
-    let enqueue_bulk_per_s = rate(options.actions, begun.elapsed());
-
-    progress("drain");
-    let drained = match runners {
-        Runners::Here => drain::here(&scheduler, options.actions, options.workers).await?,
-        Runners::Processes(count, start) => processes::drain(options.actions, count, start).await?,
-    };
-    all_complete(&scheduler, options.actions).await?;
-    let engine_per_s = rate(options.actions, drained.time);
-    let peak = drained.peak_memory.max(peak_memory());
+    let rounds = Rounds::measure(&scheduler, options, runners, progress).await?;
+    let peak = rounds.peak_memory.max(peak_memory());
 
     progress("enqueue one at a time");
     let enqueue_single_per_s = enqueue::singles(&scheduler, options.singles).await?;
@@ -131,21 +142,23 @@ pub async fn run(
     let latencies = latency::idle(&scheduler, options.latencies).await?;
     let Percentiles { p50, p99 } = Percentiles::of(latencies);
 
-    progress("floor");
-    let batch = u32::try_from(options.workers).unwrap_or(u32::MAX);
-    let floor = floor::drain(&options.store, options.actions, batch).await?;
-    let floor_per_s = rate(options.actions, floor);
+    let engine_per_s = rounds.engine.median();
+    let floor_per_s = rounds.floor.median();
+    let one_runner_per_s = rounds.one_runner.map(|rates| rates.median());
     Ok(BenchReport {
         actions: options.actions,
+        rounds: options.rounds.get(),
         backlog: options.backlog,
         not_due: options.not_due,
         workers: options.workers,
-        runners: drained.shares.len(),
-        share_deviation_percent: drained.deviation_percent(),
-        shares: drained.shares,
+        runners: runners.count(),
+        share_deviation_percent: rounds.shares.deviation_percent(),
+        shares: rounds.shares.0,
         enqueue_single_per_s,
-        enqueue_bulk_per_s,
+        enqueue_bulk_per_s: rounds.enqueue.median(),
         engine_per_s,
+        one_runner_per_s,
+        one_runner_ratio: one_runner_per_s.map(|one| engine_per_s / one),
         floor_per_s,
         ratio: engine_per_s / floor_per_s,
         latency_p50_ms: millis(p50),

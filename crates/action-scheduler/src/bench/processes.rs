@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio_util::sync::CancellationToken;
 
-use super::drain::Drained;
+use super::drain::{Drained, Shares};
 use super::failed;
 use super::part::Word;
 use crate::error::Result;
@@ -35,7 +35,7 @@ pub(super) async fn drain(
     let ends = try_join_all(drains).await?;
     Ok(Drained {
         time: begun.elapsed(),
-        shares: ends.iter().map(|end| end.ran).collect(),
+        shares: Shares(ends.iter().map(|end| end.ran).collect()),
         peak_memory: ends.iter().filter_map(|end| end.peak_memory).max(),
     })
 }

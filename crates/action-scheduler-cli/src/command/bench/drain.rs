@@ -15,6 +15,7 @@ pub(super) async fn measure(
     let bench = BenchOptions {
         store: target.url.clone(),
         actions: options.actions,
+        rounds: options.rounds,
         backlog: options.backlog,
         not_due: options.not_due,
         workers: options.workers as usize,
@@ -41,7 +42,9 @@ pub(super) fn rows(report: &BenchReport) -> Rows {
         ("enqueue to start, p50", ms(report.latency_p50_ms)),
         ("enqueue to start, p99", ms(report.latency_p99_ms)),
     ];
-    if report.runners > 1 {
+    if let Some((rate, ratio)) = report.one_runner_per_s.zip(report.one_runner_ratio) {
+        rows.push(("drain by one runner", per_second(rate)));
+        rows.push(("all / one", format!("{ratio:.2}")));
         let shares: Vec<String> = report.shares.iter().map(|share| thousands(*share)).collect();
         rows.push(("shares of the runners", shares.join(" + ")));
         rows.push(("farthest from the mean", format!("{:.1} %", report.share_deviation_percent)));

@@ -21,7 +21,7 @@ use crate::terminal::activity;
 const EXAMPLES: &str = "\
 Examples:
   action-scheduler bench
-  action-scheduler bench --actions 1000000 --runners 4 --json
+  action-scheduler bench --actions 1000000 --rounds 1 --runners 4 --json
   action-scheduler bench --backlog 1000000
   action-scheduler bench --rate 2000 --for 3m --hold-transaction
   action-scheduler --store sqlite:/mnt/disk/bench.db bench
@@ -29,7 +29,8 @@ Examples:
 Without --store it works on a file in the current folder, which it removes when it is done. With
 --store that store must not hold any actions; what was measured stays in it. The floor is the same
 rows inserted, claimed, started, finished and logged by bare set-based SQL on one connection: the
-ratio tells what the engine adds, whatever the machine.
+ratio tells what the engine adds, whatever the machine. With several runners each round also has a
+drain by one of them.
 
 With --rate, actions are enqueued at a steady rate while a runner runs them, and the last tenth of
 the time is compared with the first.";
@@ -42,6 +43,9 @@ pub struct Options {
     #[arg(long, value_name = "N", default_value_t = 200_000,
           value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     actions: u64,
+    /// How often they are, each time with the floor beside: the medians count
+    #[arg(long, value_name = "N", default_value = "3", value_parser = input::rounds)]
+    rounds: NonZeroU32,
     /// How many further actions are pending and due meanwhile
     #[arg(long, value_name = "N", default_value_t = 0)]
     backlog: u64,
@@ -57,7 +61,7 @@ pub struct Options {
     runners: NonZeroU32,
     /// Instead of a drain, enqueue so many actions a second while a runner runs them
     #[arg(long, value_name = "N", requires = "time",
-          conflicts_with_all = ["actions", "backlog", "not_due", "runners"],
+          conflicts_with_all = ["actions", "rounds", "backlog", "not_due", "runners"],
           value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     rate: Option<u32>,
     /// For how long, with --rate
