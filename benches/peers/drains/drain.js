@@ -21,10 +21,6 @@ export function* batches(count, size) {
 export async function measure({ begin, leftSql }) {
   const database = new pg.Client({ connectionString: url });
   await database.connect();
-  // What was just inserted is known to the planner, and its pages are written, before the clock runs.
-  await database.query("VACUUM ANALYZE");
-  await database.query("CHECKPOINT");
-
   let worked = 0;
   const all = Promise.withResolvers();
   const began = process.hrtime.bigint();
