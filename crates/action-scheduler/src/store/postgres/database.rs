@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use deadpool::managed::{Pool, PoolError};
 use futures_util::future::{join, join_all};
+use tokio::time::timeout;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
@@ -125,7 +126,7 @@ impl Database {
     async fn ask(&self, call: &Call, patience: Duration) -> Result<Vec<Row>, Failure> {
         let mut lease = self.lease().await?;
         let Some(connection) = lease.get() else { return Err(Failure::Silent) };
-        let rows = tokio::time::timeout(patience, run(&connection.client, call, None)).await;
+        let rows = timeout(patience, run(&connection.client, call, None)).await;
         let rows = rows.map_err(|_| Failure::Silent)?;
         // After a refusal the connection is as good as before.
         if rows.as_ref().map_or_else(|error| remedy(error) != Remedy::Reconnect, |_| true) {
@@ -207,7 +208,7 @@ impl Database {
         // One round trip: the server reads them one after the other.
         let work = calls.iter().zip(&marks).map(|(call, mark)| run(client, call, Some(*mark)));
         let work = join(client.batch_execute(BEGIN), join_all(work));
-        let (begun, answers) = match tokio::time::timeout(patience, work).await {
+        let (begun, answers) = match timeout(patience, work).await {
             Ok(done) => done,
             Err(_) => return Err(Undone::Surely(Failure::Silent)),
         };
@@ -216,15 +217,16 @@ impl Database {
             Ok(rows) => rows,
             Err(error) => {
                 // A connection that cannot even do that is not used again.
-                if remedy(&error) != Remedy::Reconnect
-                    && client.batch_execute("ROLLBACK").await.is_ok()
-                {
-                    lease.give_back();
+                if remedy(&error) != Remedy::Reconnect {
+                    let undone = timeout(PATIENCE, client.batch_execute("ROLLBACK")).await;
+                    if matches!(undone, Ok(Ok(()))) {
+                        lease.give_back();
+                    }
                 }
                 return Err(Undone::Surely(Failure::Driver(error)));
             }
         };
-        let committed = tokio::time::timeout(PATIENCE, client.batch_execute("COMMIT")).await;
+        let committed = timeout(PATIENCE, client.batch_execute("COMMIT")).await;
         match committed {
             Ok(Ok(())) => {
                 lease.give_back();
