@@ -89,11 +89,12 @@ fn use_wal(connection: &Connection) -> rusqlite::Result<String> {
     }
 }
 
-/// SQLite asks this each time the lock is taken: `true` tries again. Waits are short, as transactions are.
+/// SQLite asks this each time the lock is taken: `true` tries again. Waits are short, as transactions are; only when several
+/// busy processes have had a turn meanwhile, and this one has not, they become longer.
 fn wait_for_lock(tries: i32) -> bool {
-    const SHORT: Duration = Duration::from_micros(500);
+    const SHORT: Duration = Duration::from_micros(250);
     const LONG: Duration = Duration::from_millis(5);
-    let wait = if tries < 20 { SHORT } else { LONG };
+    let wait = if tries < 400 { SHORT } else { LONG };
     std::thread::sleep(wait);
     LONG.saturating_mul(u32::try_from(tries).unwrap_or_default()) < PATIENCE
 }
