@@ -86,6 +86,11 @@ impl Trouble {
         }
     }
 
+    /// Whether others held what it needed for longer than it waits.
+    pub(super) fn is_lock_wait(&self) -> bool {
+        matches!(self, Trouble::Database(DbError::Server(error)) if error.code == 1205)
+    }
+
     /// Whether it will do once there is room on the server.
     pub(super) fn is_for_want_of_room(&self) -> bool {
         matches!(self, Trouble::Database(error) if kind(error, self.remedy()) == StoreErrorKind::Full)
