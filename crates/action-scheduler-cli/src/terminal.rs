@@ -102,6 +102,35 @@ impl Terminal {
     }
 }
 
+/// What somebody at the terminal said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// `y` or `yes`.
+    Yes,
+    /// Anything else, or nothing.
+    No,
+    /// There is nobody to ask.
+    Nobody,
+}
+
+/// Asks a question on stderr, if somebody is there who can read it and answer.
+pub async fn ask(question: String) -> io::Result<Answer> {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Ok(Answer::Nobody);
+    }
+    let asking = tokio::task::spawn_blocking(move || {
+        write!(io::stderr().lock(), "{question} ")?;
+        let mut line = String::new();
+        io::stdin().read_line(&mut line)?;
+        Ok(line)
+    });
+    let line: io::Result<String> = asking.await.map_err(io::Error::other)?;
+    match line?.trim().to_lowercase().as_str() {
+        "y" | "yes" => Ok(Answer::Yes),
+        _ => Ok(Answer::No),
+    }
+}
+
 /// All progress bars of this process; log lines are written above them.
 static BARS: LazyLock<MultiProgress> =
     LazyLock::new(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));

@@ -8,6 +8,7 @@ mod check_config;
 mod clean;
 mod completions;
 mod cron;
+mod db;
 mod each;
 mod migrate;
 mod run;
@@ -50,6 +51,9 @@ pub enum Command {
     Watch(watch::Options),
     /// Move everything to another store, or see what the layout of a store lacks
     Migrate(migrate::Options),
+    /// Look after the database that a store is in
+    #[command(subcommand)]
+    Db(db::What),
     /// Check the config file and show what is in effect
     CheckConfig(check_config::Options),
     /// Measure how fast the engine is on this machine
@@ -75,6 +79,7 @@ pub async fn run(app: &App, command: Command) -> Result<()> {
         Command::Status(options) => status::run(app, &options).await,
         Command::Watch(options) => watch::run(app, options).await,
         Command::Migrate(options) => migrate::run(app, options).await,
+        Command::Db(what) => db::run(app, what).await,
         Command::CheckConfig(options) => check_config::run(app, &options),
         Command::Bench(options) => bench::run(app, options).await,
         Command::BenchRunner(options) => bench::runner::run(app, &options).await,

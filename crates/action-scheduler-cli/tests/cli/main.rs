@@ -6,6 +6,7 @@
 mod bad_input;
 mod bench;
 mod config;
+mod db;
 mod formats;
 mod help;
 mod life;

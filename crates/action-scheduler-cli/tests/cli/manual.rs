@@ -188,6 +188,30 @@ fn tests_that_are_named_exist() {
     assert!(unknown.is_empty(), "tests that are named and do not exist: {unknown:?}");
 }
 
+/// Its table of faults says in which file each test is.
+#[test]
+fn faults_are_covered_where_the_manual_says() {
+    let page = fs::read_to_string(root().join("docs/guarantees.md")).unwrap();
+    let (_, faults) = page.split_once("\n## Faults, and their tests\n").unwrap();
+    let faults = faults.split("\n## ").next().unwrap();
+    let rows: Vec<&str> = faults.lines().filter(|line| line.starts_with('|')).skip(2).collect();
+    assert!(rows.len() > 20, "{rows:?}");
+    for row in rows {
+        let mut text = String::new();
+        let mut tests = 0;
+        for code in row.split('`').skip(1).step_by(2) {
+            match code.ends_with(".rs") {
+                true => text = fs::read_to_string(root().join("crates").join(code)).expect(code),
+                false => {
+                    assert!(text.contains(code), "{code} is not where this says: {row}");
+                    tests += 1;
+                }
+            }
+        }
+        assert!(tests > 0, "a fault without a test: {row}");
+    }
+}
+
 /// `docs/cli-reference.md` is what `--help` says. Made anew with UPDATE_REFERENCE=1.
 #[test]
 fn the_reference_is_in_step() {

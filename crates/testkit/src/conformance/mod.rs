@@ -250,6 +250,7 @@ macro_rules! conformance_suite {
             what_a_runner_holds_can_be_seen,
             what_a_dead_runner_had_not_started_goes_back_at_once,
             a_runner_that_beat_since_is_left_alone,
+            many_long_actions_of_the_living_hide_nothing_that_is_stuck,
             an_unknown_runner_is_not_recovered_from,
             stranded_actions_are_given_out_until_they_are_recorded,
             a_runner_taken_for_dead_reports_in_vain,

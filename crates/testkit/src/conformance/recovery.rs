@@ -5,7 +5,7 @@ use std::time::Duration;
 use action_scheduler::Context;
 use action_scheduler::action::{Attempt, RunnerId, Status};
 use action_scheduler::log::Step;
-use action_scheduler::store::{DeadRunner, NewRunner, Outcome, Recorded, Recovery, Started};
+use action_scheduler::store::{DeadRunner, NewRunner, Outcome, Recorded, Recovery, Start, Started};
 
 use super::StoreUnderTest;
 use super::scene::*;
@@ -113,6 +113,21 @@ pub async fn a_runner_that_beat_since_is_left_alone(store: StoreUnderTest) {
     assert_eq!(store.recover_from(&[seen]).await, Recovery::default());
     assert!(store.heartbeat(runner).await.unwrap());
     assert_eq!(store.begin(ids[0], claim).await, Started::Yes(Attempt(1)));
+}
+
+/// However much living runners have in-progress, what a dead one left is found.
+pub async fn many_long_actions_of_the_living_hide_nothing_that_is_stuck(store: StoreUnderTest) {
+    let ids = store.put_all((0..1_200).map(|_| action("long"))).await;
+    let alive = store.new_runner("host:1").await;
+    let claim = store.claim_ids(alive, &ids).await.id;
+    let starts = ids.iter().map(|id| Start { action: *id, claim, log: false });
+    let started = store.start(starts.collect(), &context()).await.unwrap();
+    assert!(started.iter().all(|started| *started == Started::Yes(Attempt(1))));
+    let stuck = store.put(action("stuck")).await;
+    let running = store.run(stuck).await;
+    let recovery = store.recover_from(&[store.dead(running.runner).await]).await;
+    let found = recovery.stranded.iter().map(|stranded| stranded.action.id);
+    assert_eq!((recovery.released, found.collect::<Vec<_>>()), (0, vec![stuck]));
 }
 
 /// A runner that nobody knows cannot be recovered from.

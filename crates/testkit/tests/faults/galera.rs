@@ -1,6 +1,8 @@
 //! A Galera cluster: processes on all nodes, of which one is killed and comes back; and nodes that write the same rows.
 
 use action_scheduler::action::Unique;
+use action_scheduler::store::mysql::MySqlStore;
+use action_scheduler::time::Clock;
 use action_scheduler::{ActionId, Error, Scheduler};
 use mysql_async::prelude::Queryable;
 use testkit::servers::{Galera, mariadb};
@@ -81,6 +83,26 @@ async fn a_transaction_refused_at_certification_never_reaches_a_caller() {
     let refused = refused_at_certification(&cluster).await;
     println!("{stored} times; {refused} transactions were refused at certification");
     assert!(refused > 0, "no two nodes ever met");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_added_on_one_node_is_on_all_and_the_plan_says_that_writes_wait() {
+    let cluster = Galera::start().await;
+    let database = cluster.node(0).create_database().await;
+    let open = async |node: usize| {
+        let url = cluster.node(node).url_for(database.name()).parse().unwrap();
+        MySqlStore::open(&url, Clock::remote()).await.unwrap()
+    };
+    let one = open(0).await;
+    cluster.until_synced().await;
+    let other = open(1).await;
+    let plan = other.optimize_plan().await.unwrap();
+    assert!(plan.iter().all(|index| index.writes_wait && !index.present), "{plan:?}");
+    one.optimize_apply().await.unwrap();
+    until("the other node has it", async || {
+        other.optimize_plan().await.unwrap().iter().all(|index| index.present)
+    })
+    .await;
 }
 
 async fn unique(scheduler: &Scheduler, n: usize) -> Option<ActionId> {

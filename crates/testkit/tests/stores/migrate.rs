@@ -16,11 +16,14 @@ use action_scheduler::time::Clock;
 use action_scheduler::{ActionId, ChainId, Context, Result, Scheduler, Shutdown, Store};
 use testkit::{MemoryStore, StoreUnderTest};
 
+use crate::mysql::make_store as mysql;
+
 /// An engine to move from or to.
 #[derive(Debug, Clone, Copy)]
 enum Engine {
     Memory,
     Sqlite,
+    MySql,
 }
 
 impl Engine {
@@ -28,6 +31,12 @@ impl Engine {
         match self {
             Engine::Memory => memory(clock).await,
             Engine::Sqlite => sqlite(clock).await,
+            Engine::MySql => {
+                // Whoever asks for a database must stay on one thread until there is one.
+                let runtime = tokio::runtime::Handle::current();
+                let opening = tokio::task::spawn_blocking(move || runtime.block_on(mysql(clock)));
+                opening.await.unwrap()
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Chains, as a whole.
 
 use super::change::cancel_pending;
-use super::error::Outcome;
+use super::error::{Outcome, Trouble};
 use super::finish::store_instance;
 use super::log::{self, Entry};
 use super::row::{self, CHAIN_COLUMNS, ChainRow, Columns, RECURRENCE_COLUMNS};
@@ -88,7 +88,7 @@ pub(super) async fn change(
     let chain = ChainRow::read(row)?;
     if chain.head != head {
         // It went on meanwhile.
-        return Err(again());
+        return Err(Trouble::again("the chain went on meanwhile"));
     }
     match (change, chain.state) {
         (ChainChange::Pause { reason }, ChainState::Active) => {
@@ -132,16 +132,6 @@ pub(super) async fn change(
         }
         (_, state) => Ok(ChainChanged::Refused(state)),
     }
-}
-
-/// Has the transaction done again.
-pub(super) fn again() -> super::error::Trouble {
-    mysql_async::Error::Server(mysql_async::ServerError {
-        code: 1020,
-        message: "the chain went on meanwhile".into(),
-        state: "HY000".into(),
-    })
-    .into()
 }
 
 async fn head_of(write: &mut Write<'_>, id: ChainId) -> Outcome<Option<ActionId>> {

@@ -1,6 +1,6 @@
 //! What the server and the driver say, as the errors of this crate.
 
-use mysql_async::{DriverError, Error as DbError};
+use mysql_async::{DriverError, Error as DbError, ServerError};
 
 use crate::error::{Error, StoreError, StoreErrorKind};
 
@@ -60,14 +60,21 @@ pub(super) enum Remedy {
 }
 
 impl Trouble {
+    /// Has the transaction done again.
+    pub(super) fn again(why: &'static str) -> Self {
+        let (code, state) = (1020, "HY000".to_owned());
+        Self::Database(DbError::Server(ServerError { code, message: why.to_owned(), state }))
+    }
+
     pub(super) fn remedy(&self) -> Remedy {
         match self {
             Trouble::Refused(_) => Remedy::Tell,
             Trouble::Silence => Remedy::Reconnect,
             Trouble::Database(DbError::Server(error)) => match error.code {
                 // Lock wait timeout; deadlock, or refused at certification; a row changed or went since it was read;
-                // interrupted; a key of ours was taken away.
-                1205 | 1213 | 1020 | 1032 | 1176 | 1317 | 1969 => Remedy::Again,
+                // interrupted; a key of ours was taken away. And a duplicate key: somebody stored the same id in
+                // between, or a cluster gave it out twice, as it does when a node comes or goes.
+                1205 | 1213 | 1020 | 1032 | 1062 | 1176 | 1317 | 1969 => Remedy::Again,
                 // Too many connections; WSREP has not yet prepared node.
                 1040 | 1047 | 1203 => Remedy::Wait,
                 // Shutdown; killed; aborted; the server gave the connection up.
@@ -84,6 +91,11 @@ impl Trouble {
             )) => Remedy::Reconnect,
             Trouble::Database(_) => Remedy::Tell,
         }
+    }
+
+    /// Whether others held what it needed for longer than it waits.
+    pub(super) fn is_lock_wait(&self) -> bool {
+        matches!(self, Trouble::Database(DbError::Server(error)) if error.code == 1205)
     }
 
     /// Whether it will do once there is room on the server.
@@ -125,6 +137,7 @@ fn kind(error: &DbError, remedy: Remedy) -> StoreErrorKind {
         };
     };
     match server.code {
+        1062 => StoreErrorKind::Other,
         1114 | 1021 | 3 => StoreErrorKind::Full,
         1142 | 1143 | 1044 | 1227 | 1290 | 1836 => StoreErrorKind::ReadOnly,
         1045 | 1049 | 1130 => StoreErrorKind::Unavailable,

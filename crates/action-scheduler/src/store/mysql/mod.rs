@@ -358,6 +358,8 @@ impl Store for MySqlStore {
 
     async fn heartbeat(&self, runner: RunnerId) -> Result<bool> {
         self.set_clock().await?;
+        // Another process may have added them.
+        self.look_for_keys().await?;
         write!(self, "recording a heartbeat", |write| runners::heartbeat(&mut write, runner))
     }
 

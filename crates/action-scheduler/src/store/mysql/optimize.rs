@@ -6,12 +6,15 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use mysql_async::Row;
+use mysql_async::prelude::Queryable;
+
 use super::MySqlStore;
-use super::error::Outcome;
+use super::error::{Outcome, Trouble};
 use super::row::Columns;
 use super::transaction::{Read, Tries};
 use super::window::CLAIM_INDEX;
-use crate::error::Result;
+use crate::error::{Result, StoreError, StoreErrorKind};
 
 /// The columns of the key that serves claims: claim order, among what waits.
 const CLAIM_COLUMNS: &str = "claim_id, status, priority, attempts, scheduled_date_gmt";
@@ -19,19 +22,28 @@ const CLAIM_COLUMNS: &str = "claim_id, status, priority, attempts, scheduled_dat
 /// How many rows a server reads and sorts in a second for a new key, roughly, on a small machine.
 const ROWS_PER_SECOND: u64 = 250_000;
 
+/// How many seconds a change waits for transactions that have used the table and are still open. Whatever else wants the
+/// table waits behind it meanwhile.
+const LOCK_WAIT: u32 = 5;
+
 /// A key of ours on the plugin's table of actions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Index {
     /// Its name.
     pub name: &'static str,
-    /// The statement that adds it.
-    pub statement: String,
     /// What it is for.
     pub purpose: &'static str,
     /// Whether it is there.
     pub present: bool,
-    /// How long adding it will take, roughly. Both sides can work meanwhile.
+    /// The statement that adds it.
+    pub add: String,
+    /// How long adding it will take, roughly. Taking it away takes a moment.
     pub estimate: Duration,
+    /// Whether whatever writes has to wait while it is added, as on a Galera cluster: there all nodes do it at the same
+    /// place among the writes. Elsewhere both sides can work meanwhile.
+    pub writes_wait: bool,
+    /// The statement that takes it away.
+    pub remove: String,
 }
 
 impl MySqlStore {
@@ -47,18 +59,18 @@ impl MySqlStore {
         }
     }
 
-    /// Adds the keys that are not there; gives those it added.
+    /// Adds the keys that are not there; gives those it added. Other processes notice with their next sign of life.
     pub async fn optimize_apply(&self) -> Result<Vec<Index>> {
         let missing: Vec<Index> =
             self.optimize_plan().await?.into_iter().filter(|index| !index.present).collect();
         for index in &missing {
-            self.alter(&index.statement).await?;
+            self.alter(&index.add).await?;
         }
         self.look_for_keys().await?;
         Ok(missing)
     }
 
-    /// Takes our keys away; gives those it took.
+    /// Takes our keys away; gives those it took. Other processes notice with their next claim.
     pub async fn optimize_remove(&self) -> Result<Vec<Index>> {
         let present: Vec<Index> =
             self.optimize_plan().await?.into_iter().filter(|index| index.present).collect();
@@ -66,8 +78,7 @@ impl MySqlStore {
         self.database.optimized.store(false, Ordering::Relaxed);
         let windows = self.windows.lock().await;
         for index in &present {
-            let table = &self.database.tables.actions;
-            self.alter(&format!("ALTER TABLE {table} DROP INDEX {}", index.name)).await?;
+            self.alter(&index.remove).await?;
         }
         drop(windows);
         Ok(present)
@@ -75,8 +86,14 @@ impl MySqlStore {
 
     /// Notices whether our keys are there.
     pub(super) async fn look_for_keys(&self) -> Result<()> {
-        let plan = self.optimize_plan().await?;
-        let is_there = plan.iter().any(|index| index.name == CLAIM_INDEX && index.present);
+        let mut tries = Tries::new("looking at keys");
+        let is_there = loop {
+            let mut read = self.database.begin_read().await;
+            let outcome = has_claim_index(&mut read).await;
+            if let Some(is_there) = read.end(outcome, &mut tries).await? {
+                break is_there;
+            }
+        };
         self.database.optimized.store(is_there, Ordering::Relaxed);
         Ok(())
     }
@@ -85,21 +102,31 @@ impl MySqlStore {
     async fn alter(&self, sql: &str) -> Result<()> {
         let altered = async {
             let mut connection = self.database.connections.open().await?;
-            mysql_async::prelude::Queryable::query_drop(&mut connection, sql).await?;
+            let patience = format!("SET SESSION lock_wait_timeout = {LOCK_WAIT}");
+            connection.query_drop(patience).await?;
+            connection.query_drop(sql).await?;
             connection.disconnect().await?;
             Outcome::Ok(())
         };
-        altered.await.map_err(|trouble| trouble.tell("changing keys", &self.database.place))
+        altered.await.map_err(|trouble| match trouble.is_lock_wait() {
+            true => self.held_up(&trouble).into(),
+            false => trouble.tell("changing keys", &self.database.place),
+        })
+    }
+
+    fn held_up(&self, trouble: &Trouble) -> StoreError {
+        let place = &self.database.place;
+        let message = format!(
+            "{place}: changing keys: nothing was changed, as another transaction that has used the table is still open; \
+             try again when it has ended ({trouble})"
+        );
+        StoreError::new(StoreErrorKind::Unavailable, message)
     }
 }
 
 async fn plan(read: &mut Read<'_>) -> Outcome<Vec<Index>> {
+    let present = has_claim_index(read).await?;
     let table = read.database.tables.actions.clone();
-    let keys = read.rows(&format!("SHOW INDEX FROM {table}")).await?;
-    let mut present = false;
-    for key in &keys {
-        present |= key.text(2)? == CLAIM_INDEX;
-    }
     // The server's own guess.
     let sql = format!(
         "SELECT COALESCE(table_rows, 0) FROM information_schema.tables \
@@ -108,13 +135,27 @@ async fn plan(read: &mut Read<'_>) -> Outcome<Vec<Index>> {
     );
     let rows = read.rows(&sql).await?;
     let count: u64 = rows.first().map(|row| row.number(0)).transpose()?.unwrap_or_default();
+    // Servers that know nothing of clusters answer with no row.
+    let cluster = read.rows("SHOW VARIABLES LIKE 'wsrep_on'").await?;
+    let is_on = |row: &Row| Ok::<_, Trouble>(row.text(1)? == "ON");
+    let writes_wait = cluster.first().map(is_on).transpose()?.unwrap_or_default();
     Ok(vec![Index {
         name: CLAIM_INDEX,
-        statement: format!(
-            "ALTER TABLE {table} ADD INDEX {CLAIM_INDEX} ({CLAIM_COLUMNS}), ALGORITHM = INPLACE, LOCK = NONE"
-        ),
         purpose: "gives what waits in claim order, so that no claim sorts the backlog",
         present,
+        add: format!(
+            "ALTER TABLE {table} ADD INDEX {CLAIM_INDEX} ({CLAIM_COLUMNS}), ALGORITHM = INPLACE, LOCK = NONE"
+        ),
         estimate: Duration::from_secs(1 + count / ROWS_PER_SECOND),
+        writes_wait,
+        remove: format!(
+            "ALTER TABLE {table} DROP INDEX {CLAIM_INDEX}, ALGORITHM = INPLACE, LOCK = NONE"
+        ),
     }])
+}
+
+async fn has_claim_index(read: &mut Read<'_>) -> Outcome<bool> {
+    let table = read.database.tables.actions.clone();
+    let sql = format!("SHOW INDEX FROM {table} WHERE key_name = '{CLAIM_INDEX}'");
+    Ok(!read.rows(&sql).await?.is_empty())
 }

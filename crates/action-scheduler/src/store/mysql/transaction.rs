@@ -214,10 +214,16 @@ impl<'a> Write<'a> {
 
     /// Runs an `INSERT … VALUES` into a table that gives out ids.
     pub(super) async fn insert(&mut self, sql: &str) -> Outcome<NewIds> {
-        // Clusters change by how much ids rise as nodes come and go.
-        let sql = format!("{sql}; SELECT LAST_INSERT_ID(), @@auto_increment_increment");
+        // Clusters change by how much ids rise as nodes come and go, also of a connection that is open.
+        let sql = format!(
+            "SET @action_scheduler_step = @@auto_increment_increment; {sql}; \
+             SELECT LAST_INSERT_ID(), @@auto_increment_increment, @action_scheduler_step"
+        );
         let rows = self.rows(&sql).await?;
         let row = rows.first().ok_or_else(|| unreadable(0, "there is no id"))?;
+        if row.number::<u64>(1)? != row.number::<u64>(2)? {
+            return Err(Trouble::again("the cluster gives out ids in other steps than before"));
+        }
         Ok(NewIds { first: row.number(0)?, step: row.number(1)? })
     }
 

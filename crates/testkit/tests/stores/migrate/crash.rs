@@ -32,10 +32,9 @@ struct Shop {
 }
 
 impl Shop {
-    async fn open(engine: Engine, books: &Books) -> Self {
+    async fn open(engine: Engine, books: Books) -> Self {
         let store = engine.store(Clock::system()).await;
         let scheduler = Scheduler::builder(store.share()).build();
-        let books = Arc::clone(books);
         let note = move |number: u64, _: HandlerContext| {
             *books.lock().unwrap().entry(number).or_default() += 1;
             async { Ok::<(), Failure>(()) }
@@ -74,6 +73,17 @@ const ONCE: u64 = 12;
 /// How many chains it holds, of which the last is paused.
 const CHAINS: u64 = 4;
 
+/// What is moved from, and to.
+#[derive(Debug, Clone, Copy)]
+struct Between {
+    from: Engine,
+    to: Engine,
+}
+
+const FILES: Between = Between { from: Engine::Sqlite, to: Engine::Sqlite };
+const INTO_MYSQL: Between = Between { from: Engine::Sqlite, to: Engine::MySql };
+const OUT_OF_MYSQL: Between = Between { from: Engine::MySql, to: Engine::Sqlite };
+
 /// Half of what is to run is due, and the runner of the source wants it too.
 async fn fill(scheduler: &Scheduler) {
     let later = Timestamp::now() + SignedDuration::from_hours(1);
@@ -100,13 +110,16 @@ async fn fill(scheduler: &Scheduler) {
 
 /// Cuts a move off, in the way it is told, and moves again until all is over. Then everything ran once, and chains go on
 /// in one place.
-async fn survives<F>(cut: impl FnOnce(Arc<dyn Store>, Arc<dyn Store>) -> F, name: String)
-where
+async fn survives<F>(
+    between: Between,
+    cut: impl FnOnce(Arc<dyn Store>, Arc<dyn Store>) -> F,
+    name: String,
+) where
     F: Future<Output = ()>,
 {
     let books = Books::default();
-    let from = Shop::open(Engine::Sqlite, &books).await;
-    let to = Shop::open(Engine::Sqlite, &books).await;
+    let from = Shop::open(between.from, Arc::clone(&books)).await;
+    let to = Shop::open(between.to, Arc::clone(&books)).await;
     fill(&from.scheduler).await;
     cut(from.store.share(), to.store.share()).await;
 
@@ -176,7 +189,7 @@ enum Which {
 }
 
 /// One store goes away at a call, and with it the mover.
-async fn cut_off_at(which: Which, fault: Fault) {
+async fn cut_off_at(between: Between, which: Which, fault: Fault) {
     let cut = async |from: Arc<dyn Store>, to: Arc<dyn Store>| {
         let faulty = |store: Arc<dyn Store>| Arc::new(FaultyStore::new(store));
         let (from, to) = (faulty(from), faulty(to));
@@ -187,7 +200,7 @@ async fn cut_off_at(which: Which, fault: Fault) {
         // Either it is cut off, or it was through before that.
         let _ = move_all(from, to, options()).await;
     };
-    survives(cut, format!("{which:?} {fault:?}")).await;
+    survives(between, cut, format!("{which:?} {fault:?}")).await;
 }
 
 fn calls() -> u32 {
@@ -197,42 +210,63 @@ fn calls() -> u32 {
 #[test]
 fn a_source_that_goes_away_at_any_call() {
     let faults = (0..calls()).flat_map(|call| [Fault::Before(call), Fault::After(call)]);
-    block_on(all_of(faults.map(|fault| cut_off_at(Which::Source, fault))));
+    block_on(all_of(faults.map(|fault| cut_off_at(FILES, Which::Source, fault))));
 }
 
 #[test]
 fn a_target_that_goes_away_at_any_call() {
     let faults = (0..calls()).flat_map(|call| [Fault::Before(call), Fault::After(call)]);
-    block_on(all_of(faults.map(|fault| cut_off_at(Which::Target, fault))));
+    block_on(all_of(faults.map(|fault| cut_off_at(FILES, Which::Target, fault))));
+}
+
+/// The store in a server, as the target or the source, at a few of the calls.
+#[test]
+fn a_mysql_store_that_goes_away_at_some_call() {
+    let faults = (0..calls()).step_by(6).flat_map(|call| [Fault::Before(call), Fault::After(call)]);
+    let both = |fault| [(INTO_MYSQL, Which::Target, fault), (OUT_OF_MYSQL, Which::Source, fault)];
+    let all = faults.flat_map(both);
+    block_on(all_of(all.map(|(between, which, fault)| cut_off_at(between, which, fault))));
 }
 
 /// As when its process is killed: what it asked a store for last may still be done.
+async fn dropped_after(between: Between, moments: u64) {
+    let cut = async |from: Arc<dyn Store>, to: Arc<dyn Store>| {
+        let moving = move_all(from, to, options());
+        let _ = tokio::time::timeout(Duration::from_micros(700 * moments), moving).await;
+    };
+    survives(between, cut, format!("dropped after {moments} moments")).await;
+}
+
 #[test]
 fn a_mover_that_is_dropped_at_any_moment() {
-    let drop_after = |moments: u64| async move {
-        let cut = async |from: Arc<dyn Store>, to: Arc<dyn Store>| {
-            let moving = move_all(from, to, options());
-            let _ = tokio::time::timeout(Duration::from_micros(700 * moments), moving).await;
-        };
-        survives(cut, format!("dropped after {moments} moments")).await;
-    };
-    block_on(all_of((0..40).map(drop_after)));
+    block_on(all_of((0..40).map(|moments| dropped_after(FILES, moments))));
+}
+
+#[test]
+fn a_mover_into_mysql_that_is_dropped_at_some_moment() {
+    block_on(all_of((0..12).map(|moments| dropped_after(INTO_MYSQL, 25 * moments))));
 }
 
 /// Two movers at once are as good as one.
+async fn moved_by_two(between: Between) {
+    let cut = async |from: Arc<dyn Store>, to: Arc<dyn Store>| {
+        let one = move_all(Arc::clone(&from), Arc::clone(&to), options());
+        let other = move_all(from, to, options());
+        let (one, other) = tokio::join!(one, other);
+        one.unwrap();
+        other.unwrap();
+    };
+    survives(between, cut, "two at once".to_owned()).await;
+}
+
 #[test]
 fn two_movers_at_once() {
-    let both = |_| async {
-        let cut = async |from: Arc<dyn Store>, to: Arc<dyn Store>| {
-            let one = move_all(Arc::clone(&from), Arc::clone(&to), options());
-            let other = move_all(from, to, options());
-            let (one, other) = tokio::join!(one, other);
-            one.unwrap();
-            other.unwrap();
-        };
-        survives(cut, "two at once".to_owned()).await;
-    };
-    block_on(all_of((0..12).map(both)));
+    block_on(all_of((0..12).map(|_| moved_by_two(FILES))));
+}
+
+#[test]
+fn two_movers_into_mysql_at_once() {
+    block_on(all_of((0..4).map(|_| moved_by_two(INTO_MYSQL))));
 }
 
 /// A machine that sleeps between two steps: the source takes the mover for dead, and runs what it had set aside.

@@ -17,6 +17,7 @@ use testkit::StoreUnderTest;
 use testkit::model::{self, Op};
 
 use super::{Contents, Engine, Journal, memory, move_all, options, sqlite};
+use crate::mysql::make_store as mysql;
 use crate::postgres::make_store as postgres;
 
 macro_rules! between {
@@ -38,6 +39,9 @@ between! {
     anything_moves_from_memory_to_sqlite: memory to sqlite, 24 times;
     anything_moves_from_sqlite_to_postgres: sqlite to postgres, 8 times;
     anything_moves_from_postgres_to_sqlite: postgres to sqlite, 8 times;
+    anything_moves_from_sqlite_to_mysql: sqlite to mysql, 8 times;
+    anything_moves_from_mysql_to_sqlite: mysql to sqlite, 8 times;
+    anything_moves_from_mysql_to_mysql: mysql to mysql, 8 times;
 }
 
 async fn moves_whole(from: StoreUnderTest, to: StoreUnderTest, ops: &[Op]) -> TestCaseResult {

@@ -28,7 +28,7 @@ use testkit::servers::{Database, MariaDb};
 const LIMITS: Limits =
     Limits { dates: DatesKept::Seconds, args: ArgsKept::AsPhp { longest: 8_000 } };
 
-async fn make_store(clock: Clock) -> StoreUnderTest {
+pub(crate) async fn make_store(clock: Clock) -> StoreUnderTest {
     let database = MariaDb::shared().await.create_database().await;
     let store = MySqlStore::open(&database.url().parse().unwrap(), clock).await.unwrap();
     StoreUnderTest::with_guard(store, database).with_limits(LIMITS)

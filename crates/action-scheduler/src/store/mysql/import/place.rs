@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::action::{ActionId, ChainId, Status};
-use crate::store::mysql::chains::again;
 use crate::store::mysql::error::Outcome;
 use crate::store::mysql::journal::{self, CHUNK, Entry, Kind, NewEntry};
 use crate::store::mysql::row::{self, Columns, unreadable};
@@ -346,7 +345,8 @@ async fn raise_ids(write: &mut Write<'_>, above: i64) -> Outcome<()> {
     }
     let store =
         format!("INSERT INTO {actions} (action_id, hook, status) VALUES ({above}, '', 'canceled')");
-    stored(write.run(&store).await)?;
+    // Somebody may have stored the same id in between: then it is done again.
+    write.run(&store).await?;
     write.later(&format!("DELETE FROM {actions} WHERE action_id = {above}")).await
 }
 
@@ -365,18 +365,4 @@ async fn new_ids(write: &mut Write<'_>, many: usize) -> Outcome<Vec<i64>> {
         write.later(&format!("DELETE FROM {actions} WHERE action_id IN {taken}")).await?;
     }
     Ok(ids)
-}
-
-/// Has the transaction done again when somebody stored the same id in between.
-pub(super) fn stored<T>(outcome: Outcome<T>) -> Outcome<T> {
-    use crate::store::mysql::error::Trouble;
-    const DUPLICATE_ENTRY: u16 = 1062;
-    match outcome {
-        Err(Trouble::Database(mysql_async::Error::Server(error)))
-            if error.code == DUPLICATE_ENTRY =>
-        {
-            Err(again())
-        }
-        outcome => outcome,
-    }
 }

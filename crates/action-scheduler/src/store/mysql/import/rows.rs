@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use super::place::{Fate, Place, Places, stored};
+use super::place::{Fate, Place, Places};
 use crate::action::{ActionId, Group, Priority, Status};
 use crate::schedule::Schedule;
 use crate::store::mysql::error::Outcome;
@@ -106,8 +106,7 @@ async fn store_rows(
             action.attempts
         ));
     }
-    // Answered at once: somebody may have stored the same id.
-    stored(write.run(&rows.end("")).await).map(drop)
+    write.run(&rows.end("")).await.map(drop)
 }
 
 /// Stores what the plugin's table cannot hold.
@@ -207,7 +206,7 @@ pub(super) async fn store_chains(
             };
             push_chain(&mut rows, &chain, record.owed);
         }
-        stored(write.run(&rows.end("")).await)?;
+        write.run(&rows.end("")).await?;
     }
     Ok(())
 }
