@@ -10,7 +10,7 @@ use super::MySqlStore;
 use super::error::Outcome;
 use super::row::Columns;
 use super::transaction::{Read, Tries};
-use super::window::CLAIM_INDEX;
+use super::waiting::CLAIM_INDEX;
 use crate::error::Result;
 
 /// The columns of the key that serves claims: claim order, among what waits.
