@@ -32,6 +32,12 @@ pub(super) async fn claim(
     windows: &mut Windows,
 ) -> Outcome<Claiming> {
     let tables = write.tables();
+    // Nobody has to wait for one who only looks for room.
+    if let Some(most) = request.open_claims
+        && is_full(write, most).await?
+    {
+        return Ok(Claiming::Full);
+    }
     let limit = request.limit as usize;
     let claimed_at = std::mem::replace(&mut windows.claimed_at, write.now);
     if write.now < claimed_at {
@@ -53,18 +59,10 @@ pub(super) async fn claim(
     if write.rows(&known).await?.is_empty() {
         return Ok(Claiming::Nothing);
     }
-    if let Some(most) = request.open_claims {
-        // A handful of rows, and one seek of the key on claim and status for each.
-        let open = format!(
-            "SELECT COUNT(*) FROM {} c WHERE {}",
-            tables.claims,
-            holds(tables, Status::Pending)
-        );
-        let rows = write.rows(&open).await?;
-        let open: u32 = rows.first().map(|row| row.number(0)).transpose()?.unwrap_or_default();
-        if open >= most {
-            return Ok(Claiming::Full);
-        }
+    if let Some(most) = request.open_claims
+        && is_full(write, most).await?
+    {
+        return Ok(Claiming::Full);
     }
     let mut rows = match &request.pick {
         Pick::Ids(ids) => lock(write, ids, "").await?,
@@ -131,11 +129,26 @@ pub(super) async fn claim(
     Ok(Claiming::Claimed(Claim { id, actions }))
 }
 
-/// The condition that the claim `c` holds actions of this status: one seek of the plugin's key.
-fn holds(tables: &Tables, status: Status) -> String {
+/// Whether there are as many claims open as there may be.
+async fn is_full(write: &mut Write<'_>, most: u32) -> Outcome<bool> {
+    let tables = write.tables();
+    // A handful of rows, and one seek for each.
+    let open = format!(
+        "SELECT COUNT(*) FROM {} c WHERE {} IS NOT NULL",
+        tables.claims,
+        first_of(tables, Status::Pending)
+    );
+    let rows = write.rows(&open).await?;
+    let open: u32 = rows.first().map(|row| row.number(0)).transpose()?.unwrap_or_default();
+    Ok(open >= most)
+}
+
+/// An action of this status that the claim `c` holds, or NULL: one seek of the plugin's key. Said as EXISTS, it would be
+/// turned into a join, which may read the whole key.
+fn first_of(tables: &Tables, status: Status) -> String {
     format!(
-        "EXISTS (SELECT 1 FROM {} a FORCE INDEX ({PLUGIN_INDEX}) WHERE a.claim_id = c.claim_id \
-         AND a.status = '{status}')",
+        "(SELECT a.action_id FROM {} a FORCE INDEX ({PLUGIN_INDEX}) WHERE a.claim_id = c.claim_id \
+         AND a.status = '{status}' LIMIT 1)",
         tables.actions
     )
 }
@@ -338,9 +351,9 @@ pub(super) async fn close_if_done(
     // claims, of whom some wait for this.
     let done = [&tables.claims, &tables.holders].map(|table| {
         format!(
-            "SELECT c.claim_id FROM {table} c WHERE c.claim_id IN {claims} AND NOT {} AND NOT {}",
-            holds(tables, Status::Pending),
-            holds(tables, Status::InProgress)
+            "SELECT c.claim_id FROM {table} c WHERE c.claim_id IN {claims} AND {} IS NULL AND {} IS NULL",
+            first_of(tables, Status::Pending),
+            first_of(tables, Status::InProgress)
         )
     });
     let done = write.rows(&done.join(" UNION ")).await?;
