@@ -14,7 +14,9 @@ use crate::runner::config::{RunnerConfig, StopReason, Until};
 use crate::runner::liveness::Liveness;
 use crate::store::{Claim, ClaimFilter, ClaimRequest, Claiming, Pick, Store};
 
-/// How often to look for room when other runners hold all the claims there may be.
+/// How often to look for room when other runners hold all the claims there may be: soon at first, as small batches are over
+/// soon, and each time after twice as long, up to the last.
+const FULL_FIRST_RETRY: Duration = Duration::from_millis(15);
 const FULL_RETRY: Duration = Duration::from_millis(250);
 
 /// What the store says to a claim and, with nothing to claim, how long it is until there may be something.
@@ -33,6 +35,8 @@ pub(super) struct Claimer {
     pub(super) answer: Pending<Answer>,
     /// Whether there may be new work since the claim that is under way was asked for: its answer may not know of it.
     woken: bool,
+    /// How long to wait when there is no room.
+    full_retry: Duration,
     /// Claim nothing before this.
     pub(super) after: Option<Instant>,
 }
@@ -58,6 +62,7 @@ impl Claimer {
             claimed: 0,
             answer: Pending::none(),
             woken: false,
+            full_retry: FULL_FIRST_RETRY,
             after: None,
         }
     }
@@ -113,6 +118,7 @@ impl Claimer {
         let wait = match outcome {
             Ok(Claiming::Claimed(claim)) => {
                 self.claimed += 1;
+                self.full_retry = FULL_FIRST_RETRY;
                 return Claimed::Batch(claim);
             }
             Ok(Claiming::Nothing) if self.woken => {
@@ -128,7 +134,11 @@ impl Claimer {
             Ok(Claiming::Full) if self.drains() && idle => {
                 return Claimed::Closes(StopReason::AtCapacity);
             }
-            Ok(Claiming::Full) => FULL_RETRY.min(self.poll_interval),
+            Ok(Claiming::Full) => {
+                let wait = self.full_retry;
+                self.full_retry = (wait * 2).min(FULL_RETRY);
+                wait.min(self.poll_interval)
+            }
             Err(error) => {
                 tracing::error!(%error, "cannot claim; trying again");
                 STORE_RETRY

@@ -14,10 +14,12 @@ use super::php::schedule::StoredSchedule;
 use super::php::site_time::format_gmt;
 use super::row::{self, Columns, PLUGIN_COLUMNS, PluginRow};
 use super::sql::{List, Micros, Text};
+use super::tables::Tables;
 use super::transaction::{Read, Write};
 use super::unique::{CLAIMS_TURN, take_turn};
-use super::window::{Windows, conditions};
-use crate::action::{ActionId, ClaimId};
+use super::waiting::{PLUGIN_INDEX, conditions};
+use super::window::{Window, Windows};
+use crate::action::{ActionId, ClaimId, Status};
 use crate::log::{Context, Step};
 use crate::store::{Claim, ClaimFilter, ClaimRequest, ClaimedAction, ClaimedChain, Claiming, Pick};
 
@@ -30,6 +32,25 @@ pub(super) async fn claim(
     windows: &mut Windows,
 ) -> Outcome<Claiming> {
     let tables = write.tables();
+    // Nobody has to wait for one who only looks for room.
+    if let Some(most) = request.open_claims
+        && is_full(write, most).await?
+    {
+        return Ok(Claiming::Full);
+    }
+    let limit = request.limit as usize;
+    let claimed_at = std::mem::replace(&mut windows.claimed_at, write.now);
+    if write.now < claimed_at {
+        follow_clock_back(write, claimed_at).await?;
+        windows.forget();
+    }
+    // It locks nothing, and so comes before what others have to wait for.
+    if let Pick::Due(filter) = &request.pick {
+        windows.of(filter).refresh(write, limit).await?;
+    }
+    if request.open_claims.is_some() {
+        take_turn(write, CLAIMS_TURN).await?;
+    }
     // What a runner holds that nobody knows would be taken for stranded. It cannot be forgotten before this commits.
     let known = format!(
         "SELECT 1 FROM {} WHERE runner_id = {} LOCK IN SHARE MODE",
@@ -38,29 +59,21 @@ pub(super) async fn claim(
     if write.rows(&known).await?.is_empty() {
         return Ok(Claiming::Nothing);
     }
-    if let Some(most) = request.open_claims {
-        take_turn(write, CLAIMS_TURN).await?;
-        // A handful of rows, and one seek of the key on claim and status for each.
-        let open = format!(
-            "SELECT COUNT(*) FROM {} c WHERE EXISTS (SELECT 1 FROM {} a WHERE a.claim_id = c.claim_id \
-             AND a.status = 'pending')",
-            tables.claims, tables.actions
-        );
-        let rows = write.rows(&open).await?;
-        let open: u32 = rows.first().map(|row| row.number(0)).transpose()?.unwrap_or_default();
-        if open >= most {
-            return Ok(Claiming::Full);
-        }
+    if let Some(most) = request.open_claims
+        && is_full(write, most).await?
+    {
+        return Ok(Claiming::Full);
     }
-    let claimed_at = std::mem::replace(&mut windows.claimed_at, write.now);
-    if write.now < claimed_at {
-        follow_clock_back(write, claimed_at).await?;
-        windows.forget();
-    }
-    let limit = request.limit as usize;
     let mut rows = match &request.pick {
         Pick::Ids(ids) => lock(write, ids, "").await?,
-        Pick::Due(filter) => pick_due(write, windows.of(filter), limit).await?,
+        Pick::Due(filter) => {
+            let window = windows.of(filter);
+            if request.open_claims.is_some() {
+                // Others had their turns while this one waited for its own.
+                window.leave_out_taken(write).await?;
+            }
+            pick_due(write, window, limit).await?
+        }
     };
     rows.sort_by_key(|row| (row.priority, row.attempts, row.due(), row.id));
     let mut chains = adopt::chains_of(write, &rows).await?;
@@ -89,6 +102,9 @@ pub(super) async fn claim(
     let Some(id) = ClaimId::new(number.cast_signed()) else {
         return Err(row::unreadable(0, "it is no id of a claim"));
     };
+    if let Pick::Due(filter) = &request.pick {
+        windows.of(filter).has_seen_claim(id);
+    }
     let holders = format!(
         "INSERT INTO {} (claim_id, runner_id) VALUES ({id}, {})",
         tables.holders, request.runner
@@ -111,6 +127,30 @@ pub(super) async fn claim(
         })
         .collect();
     Ok(Claiming::Claimed(Claim { id, actions }))
+}
+
+/// Whether there are as many claims open as there may be.
+async fn is_full(write: &mut Write<'_>, most: u32) -> Outcome<bool> {
+    let tables = write.tables();
+    // A handful of rows, and one seek for each.
+    let open = format!(
+        "SELECT COUNT(*) FROM {} c WHERE {} IS NOT NULL",
+        tables.claims,
+        first_of(tables, Status::Pending)
+    );
+    let rows = write.rows(&open).await?;
+    let open: u32 = rows.first().map(|row| row.number(0)).transpose()?.unwrap_or_default();
+    Ok(open >= most)
+}
+
+/// An action of this status that the claim `c` holds, or NULL: one seek of the plugin's key. Said as EXISTS, it would be
+/// turned into a join, which may read the whole key.
+fn first_of(tables: &Tables, status: Status) -> String {
+    format!(
+        "(SELECT a.action_id FROM {} a FORCE INDEX ({PLUGIN_INDEX}) WHERE a.claim_id = c.claim_id \
+         AND a.status = '{status}' LIMIT 1)",
+        tables.actions
+    )
 }
 
 /// The assignment of the present time to the plugin's pair of columns.
@@ -149,16 +189,16 @@ async fn lock(write: &mut Write<'_>, ids: &[ActionId], and: &str) -> Outcome<Vec
     write.rows(&sql).await?.iter().map(PluginRow::read).collect()
 }
 
-/// Locks the first actions that are due, in claim order as far as it is known.
+/// Locks the first actions that are due, in claim order as far as it is known: fewer than asked for where what is in mind
+/// does not suffice, as others may wait for this to be over.
 async fn pick_due(
     write: &mut Write<'_>,
-    window: &mut super::window::Window,
+    window: &mut Window,
     limit: usize,
 ) -> Outcome<Vec<PluginRow>> {
     if limit == 0 {
         return Ok(Vec::new());
     }
-    window.refresh(write).await?;
     let due = format!(" AND a.scheduled_date_gmt <= '{}'", format_gmt(Some(write.now)));
     let mut rows = Vec::new();
     let mut tries = 0;
@@ -172,7 +212,7 @@ async fn pick_due(
         }
         tries += 1;
         let is_used_up = ids.is_empty();
-        if is_used_up && (window.is_whole() || tries > TRIES) {
+        if is_used_up && (!rows.is_empty() || window.is_whole() || tries > TRIES) {
             return Ok(rows);
         }
         if is_used_up || (tries == TRIES && rows.is_empty()) {
@@ -307,13 +347,23 @@ pub(super) async fn close_if_done(
     let lock =
         format!("SELECT claim_id FROM {} WHERE claim_id IN {claims} FOR UPDATE", tables.holders);
     write.later(&lock).await?;
+    // A statement of its own, which locks nothing: within the DELETE it would wait for all who change actions of these
+    // claims, of whom some wait for this.
+    let done = [&tables.claims, &tables.holders].map(|table| {
+        format!(
+            "SELECT c.claim_id FROM {table} c WHERE c.claim_id IN {claims} AND {} IS NULL AND {} IS NULL",
+            first_of(tables, Status::Pending),
+            first_of(tables, Status::InProgress)
+        )
+    });
+    let done = write.rows(&done.join(" UNION ")).await?;
+    let done = done.iter().map(|row| row.number::<u64>(0)).collect::<Outcome<Vec<_>>>()?;
+    if done.is_empty() {
+        return Ok(());
+    }
     for table in [&tables.claims, &tables.holders] {
-        // By primary key, and one seek of the key on claim and status.
-        let sql = format!(
-            "DELETE FROM {table} WHERE claim_id IN {claims} AND NOT EXISTS (SELECT 1 FROM {} a \
-             WHERE a.claim_id = {table}.claim_id AND a.status IN ('pending','in-progress'))",
-            tables.actions
-        );
+        // By primary key.
+        let sql = format!("DELETE FROM {table} WHERE claim_id IN {}", List(done.iter()));
         write.later(&sql).await?;
     }
     Ok(())

@@ -38,6 +38,7 @@ mod tables;
 mod transaction;
 mod unique;
 mod url;
+mod waiting;
 mod window;
 
 use std::collections::HashMap;

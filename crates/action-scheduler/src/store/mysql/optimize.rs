@@ -13,7 +13,7 @@ use super::MySqlStore;
 use super::error::{Outcome, Trouble};
 use super::row::Columns;
 use super::transaction::{Read, Tries};
-use super::window::CLAIM_INDEX;
+use super::waiting::CLAIM_INDEX;
 use crate::error::{Result, StoreError, StoreErrorKind};
 
 /// The columns of the key that serves claims: claim order, among what waits.

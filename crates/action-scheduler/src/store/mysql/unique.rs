@@ -112,13 +112,13 @@ async fn take_turns(
     write.run(&rows.end(" ON DUPLICATE KEY UPDATE taken = taken + 1")).await.map(drop)
 }
 
-/// Takes one of the turns that have a number of their own.
+/// Takes one of the turns that have a number of their own, before the next statement that is asked.
 pub(super) async fn take_turn(write: &mut Write<'_>, turn: u64) -> Outcome<()> {
     let turns = &write.tables().turns;
     let sql = format!(
         "INSERT INTO {turns} (turn, taken) VALUES ({turn}, 1) ON DUPLICATE KEY UPDATE taken = taken + 1"
     );
-    write.run(&sql).await.map(drop)
+    write.later(&sql).await
 }
 
 /// A `SELECT` that gives `place` when something stands in the way of the action.

@@ -2,7 +2,7 @@
 //!
 //! The plugin's keys cannot give its actions in claim order, so that each claim of the plugin sorts all that waits. Here
 //! a store keeps the first of those that wait in mind, in order, and each claim takes from them; what has become due or
-//! was stored meanwhile is added, and now and then all are read anew. What is in mind is only a guess: an action is
+//! was stored meanwhile is added, what others have claimed is left out, and now and then all are read anew. What is in mind is only a guess: an action is
 //! claimed by its primary key, and only if it still waits.
 
 use std::collections::{BTreeSet, HashMap};
@@ -15,15 +15,17 @@ use mysql_async::Row;
 use super::error::Outcome;
 use super::php::site_time::format_gmt;
 use super::row::Columns;
-use super::sql::{List, Text};
+use super::sql::List;
 use super::tables::Tables;
 use super::transaction::Write;
-use super::unique::exactly;
-use crate::action::{ActionId, Attempt, Priority};
+use super::waiting::{self, PLUGIN_INDEX, conditions};
+use crate::action::{ActionId, Attempt, ClaimId, Priority};
 use crate::store::ClaimFilter;
 
-/// How many actions are kept in mind.
-const SIZE: usize = 20_000;
+/// How many actions are kept in mind: at first so many, and more where they are used up before it is time to read all
+/// anew, as the work of reading all does not depend on how many are kept.
+const SMALLEST: usize = 40_000;
+const LARGEST: usize = 160_000;
 
 /// How many filters are kept in mind; a runner has one.
 const FILTERS: usize = 4;
@@ -92,10 +94,21 @@ pub(super) struct Window {
     seen_id: i64,
     /// What was due up to this date has been seen.
     seen_date: Timestamp,
+    /// What was claimed up to this claim has been seen.
+    seen_claim: i64,
+    /// How many are kept in mind.
+    size: usize,
     hints: Vec<ActionId>,
 }
 
-const COLUMNS: &str = "a.action_id, a.priority, a.attempts, a.scheduled_date_gmt";
+/// Of what waits, what [`Window::learn`] wants to know. The claim is that of a taken one.
+const COLUMNS: &str = "a.action_id, a.priority, a.attempts, a.scheduled_date_gmt, NULL AS claim";
+
+/// Of what is taken.
+const TAKEN: &str = "a.action_id, NULL, NULL, NULL, a.claim_id";
+
+/// The greatest id there is.
+const GREATEST: &str = "COALESCE(MAX(action_id), 0), NULL, NULL, NULL, NULL";
 
 impl Window {
     fn new(filter: ClaimFilter) -> Self {
@@ -108,6 +121,8 @@ impl Window {
             reading_took: Duration::ZERO,
             seen_id: 0,
             seen_date: Timestamp::MIN,
+            seen_claim: 0,
+            size: SMALLEST,
             hints: Vec::new(),
         }
     }
@@ -141,16 +156,32 @@ impl Window {
         self.is_whole
     }
 
-    /// Brings it up to date: adds what is new, or reads all anew if that is due.
-    pub(super) async fn refresh(&mut self, write: &mut Write<'_>) -> Outcome<()> {
+    fn has_less_than(&self, count: usize) -> bool {
+        self.ranks.len() < count && !self.is_whole
+    }
+
+    /// What was claimed up to this claim, of our own, is known.
+    pub(super) fn has_seen_claim(&mut self, claim: ClaimId) {
+        self.seen_claim = self.seen_claim.max(claim.get());
+    }
+
+    /// Brings it up to date for a claim of so many: adds what is new and leaves out what is taken, or reads all anew if
+    /// that is due.
+    pub(super) async fn refresh(&mut self, write: &mut Write<'_>, count: usize) -> Outcome<()> {
         let is_fresh = self
             .read_at
             .is_some_and(|at| at.elapsed() < PERIOD.max(self.reading_took.saturating_mul(SHARE)));
-        let is_empty = self.ranks.is_empty() && !self.is_whole;
-        if !is_fresh || is_empty || write.now < self.seen_date {
-            return self.read_all(write).await;
+        if is_fresh && write.now >= self.seen_date {
+            if !self.has_less_than(count) {
+                self.add_new(write).await?;
+            }
+            if !self.has_less_than(count) {
+                return Ok(());
+            }
+            self.size = (self.size * 2).min(LARGEST);
         }
-        self.add_new(write).await
+        self.size = self.size.max(count);
+        self.read_all(write).await
     }
 
     /// Reads all that wait and are due, and keeps the first in mind.
@@ -158,38 +189,59 @@ impl Window {
         let begun = Instant::now();
         let tables = write.tables();
         let actions = &tables.actions;
-        let index = if write.database.is_optimized() { CLAIM_INDEX } else { PLUGIN_INDEX };
-        // In one statement, and so of one moment. Served by the plugin's key on claim, status and date, with a sort of
-        // what is due; by ours, if it has been added, in order.
+        let waits = self.waits(write);
+        let index = waiting::index(write, &waits).await?;
+        // In one statement, and so of one moment. With a sort of what is due, unless our key has been added.
         let sql = format!(
-            "(SELECT {COLUMNS} FROM {actions} a FORCE INDEX ({index}) WHERE a.claim_id = 0 AND a.status = 'pending' \
-             AND a.scheduled_date_gmt <= '{}'{} \
-             ORDER BY a.priority, a.attempts, a.scheduled_date_gmt, a.action_id LIMIT {SIZE}) \
-             UNION ALL (SELECT COALESCE(MAX(action_id), 0), NULL, NULL, NULL FROM {actions})",
-            format_gmt(Some(write.now)),
-            conditions(tables, &self.filter)
+            "(SELECT {COLUMNS} FROM {actions} a FORCE INDEX ({index}) WHERE {waits} \
+             ORDER BY a.priority, a.attempts, a.scheduled_date_gmt, a.action_id LIMIT {size}) \
+             UNION ALL (SELECT {GREATEST} FROM {actions}) \
+             UNION ALL (SELECT {TAKEN} FROM {actions} a FORCE INDEX ({PLUGIN_INDEX}) WHERE a.claim_id > 0 \
+             ORDER BY a.claim_id DESC LIMIT 1)",
+            size = self.size
         );
         let rows = write.rows(&sql).await?;
-        self.is_whole = rows.len() <= SIZE;
         self.ranks.clear();
         self.rank_of.clear();
         self.hints.clear();
         self.learn(&rows)?;
+        self.is_whole = self.ranks.len() < self.size;
         self.seen_date = write.now;
         self.read_at = Some(Instant::now());
         self.reading_took = begun.elapsed();
         Ok(())
     }
 
-    /// Adds what was stored, has become due, or came back since.
+    /// The conditions under which an action waits and is due.
+    fn waits(&self, write: &Write<'_>) -> String {
+        format!(
+            "a.claim_id = 0 AND a.status = 'pending' AND a.scheduled_date_gmt <= '{}'{}",
+            format_gmt(Some(write.now)),
+            conditions(write.tables(), &self.filter)
+        )
+    }
+
+    /// What others have claimed since. Served by the plugin's key alone.
+    fn taken(&self, tables: &Tables) -> String {
+        format!(
+            "(SELECT {TAKEN} FROM {} a FORCE INDEX ({PLUGIN_INDEX}) WHERE a.claim_id > {} \
+             ORDER BY a.claim_id LIMIT {})",
+            tables.actions, self.seen_claim, self.size
+        )
+    }
+
+    /// Leaves out what others have claimed since it was refreshed.
+    pub(super) async fn leave_out_taken(&mut self, write: &mut Write<'_>) -> Outcome<()> {
+        let sql = self.taken(write.tables());
+        let rows = write.rows(&sql).await?;
+        self.learn(&rows)
+    }
+
+    /// Adds what was stored, has become due, or came back since, and leaves out what others have claimed.
     async fn add_new(&mut self, write: &mut Write<'_>) -> Outcome<()> {
         let tables = write.tables();
         let actions = &tables.actions;
-        let now = format_gmt(Some(write.now));
-        let waits = format!(
-            "a.claim_id = 0 AND a.status = 'pending' AND a.scheduled_date_gmt <= '{now}'{}",
-            conditions(tables, &self.filter)
-        );
+        let waits = self.waits(write);
         let mut sql = format!(
             "SELECT {COLUMNS} FROM {actions} a FORCE INDEX (PRIMARY) WHERE a.action_id > {} AND {waits}",
             self.seen_id
@@ -214,10 +266,8 @@ impl Window {
                 List(hints.iter())
             );
         }
-        let _ = write!(
-            sql,
-            " UNION ALL SELECT COALESCE(MAX(action_id), 0), NULL, NULL, NULL FROM {actions}"
-        );
+        let taken = self.taken(tables);
+        let _ = write!(sql, " UNION ALL SELECT {GREATEST} FROM {actions} UNION ALL {taken}");
         let rows = match write.rows(&sql).await {
             Ok(rows) => rows,
             Err(trouble) => {
@@ -231,11 +281,18 @@ impl Window {
         Ok(())
     }
 
-    /// Takes rows of [`COLUMNS`] into mind; one without a priority tells the greatest id there is.
+    /// Takes rows of [`COLUMNS`] into mind, leaves those of [`TAKEN`] out, and remembers [`GREATEST`].
     fn learn(&mut self, rows: &[Row]) -> Outcome<()> {
         // What lies beyond the last one in mind may have others before it that are not.
         let last = if self.is_whole { None } else { self.ranks.last().copied() };
+        let mut taken = 0;
         for row in rows {
+            if let Some(claim) = row.optional_number(4)? {
+                self.seen_claim = self.seen_claim.max(claim);
+                self.leave_out(row.action_id(0)?);
+                taken += 1;
+                continue;
+            }
             let Some(priority) = row.optional_number(1)? else {
                 self.seen_id = self.seen_id.max(row.number(0)?);
                 continue;
@@ -247,52 +304,17 @@ impl Window {
                 self.put(rank);
             }
         }
-        while self.ranks.len() > 2 * SIZE {
+        if taken >= self.size {
+            // There may be more of them.
+            self.read_at = None;
+        }
+        while self.ranks.len() > 2 * self.size {
             let Some((.., id)) = self.ranks.pop_last() else { break };
             self.rank_of.remove(&id);
             self.is_whole = false;
         }
         Ok(())
     }
-}
-
-/// The plugin's key that serves claims.
-const PLUGIN_INDEX: &str = "claim_id_status_scheduled_date_gmt";
-
-/// Our own, where it has been added.
-pub(super) const CLAIM_INDEX: &str = "action_scheduler_claim_order";
-
-/// The conditions of a filter, each with `AND` before it.
-pub(super) fn conditions(tables: &Tables, filter: &ClaimFilter) -> String {
-    let mut sql = String::new();
-    // Writing to a String cannot fail.
-    if !filter.hooks.is_empty() {
-        let names: Vec<String> =
-            filter.hooks.iter().map(|hook| Text(hook.as_str()).to_string()).collect();
-        let names = List(names.iter());
-        let _ = write!(
-            sql,
-            " AND a.hook IN {names} AND CONVERT(a.hook USING utf8mb4) COLLATE utf8mb4_bin IN {names}"
-        );
-    }
-    let groups = &tables.groups;
-    match &filter.group {
-        Some(group) => {
-            let slug = exactly("g.slug", group.as_str());
-            let _ =
-                write!(sql, " AND a.group_id IN (SELECT g.group_id FROM {groups} g WHERE {slug})");
-        }
-        None => {
-            for group in &filter.exclude_groups {
-                let slug = exactly("g.slug", group.as_str());
-                let _ = write!(
-                    sql,
-                    " AND a.group_id NOT IN (SELECT g.group_id FROM {groups} g WHERE {slug})"
-                );
-            }
-        }
-    }
-    sql
 }
 
 #[cfg(test)]
