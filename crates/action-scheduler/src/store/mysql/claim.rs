@@ -19,7 +19,7 @@ use super::transaction::{Read, Write};
 use super::unique::{CLAIMS_TURN, take_turn};
 use super::waiting::{PLUGIN_INDEX, conditions};
 use super::window::{Window, Windows};
-use crate::action::{ActionId, ClaimId, Status};
+use crate::action::{ActionId, ClaimId, RunnerId, Status};
 use crate::log::{Context, Step};
 use crate::store::{Claim, ClaimFilter, ClaimRequest, ClaimedAction, ClaimedChain, Claiming, Pick};
 
@@ -36,7 +36,8 @@ pub(super) async fn claim(
     if let Some(most) = request.open_claims
         && is_full(write, most).await?
     {
-        return Ok(Claiming::Full);
+        let is_known = is_known(write, request.runner).await?;
+        return Ok(if is_known { Claiming::Full } else { Claiming::Nothing });
     }
     let limit = request.limit as usize;
     let claimed_at = std::mem::replace(&mut windows.claimed_at, write.now);
@@ -51,12 +52,7 @@ pub(super) async fn claim(
     if request.open_claims.is_some() {
         take_turn(write, CLAIMS_TURN).await?;
     }
-    // What a runner holds that nobody knows would be taken for stranded. It cannot be forgotten before this commits.
-    let known = format!(
-        "SELECT 1 FROM {} WHERE runner_id = {} LOCK IN SHARE MODE",
-        tables.runners, request.runner
-    );
-    if write.rows(&known).await?.is_empty() {
+    if !is_known(write, request.runner).await? {
         return Ok(Claiming::Nothing);
     }
     if let Some(most) = request.open_claims
@@ -127,6 +123,16 @@ pub(super) async fn claim(
         })
         .collect();
     Ok(Claiming::Claimed(Claim { id, actions }))
+}
+
+/// Whether a runner is known: what one holds that nobody knows would be taken for stranded. It cannot be forgotten before
+/// this commits.
+async fn is_known(write: &mut Write<'_>, runner: RunnerId) -> Outcome<bool> {
+    let known = format!(
+        "SELECT 1 FROM {} WHERE runner_id = {runner} LOCK IN SHARE MODE",
+        write.tables().runners
+    );
+    Ok(!write.rows(&known).await?.is_empty())
 }
 
 /// Whether there are as many claims open as there may be.
