@@ -23,7 +23,6 @@ use crate::action::{Priority, Status};
 use crate::error::{Error, Invalid, Result, StoreError, StoreErrorKind};
 use crate::log::Context;
 use crate::query::Query;
-use crate::runner::peak_memory;
 use crate::schedule::Schedule;
 use crate::scheduler::Scheduler;
 use crate::store::StoreUrl;
@@ -106,7 +105,7 @@ pub struct BenchReport {
     pub latency_p50_ms: f64,
     /// The same: 99 of 100 are faster.
     pub latency_p99_ms: f64,
-    /// The most memory that a process used up to the end of the last drain, where the system tells.
+    /// The most memory that a process used up to the end of the first drain, where the system tells.
     pub peak_rss_mib: Option<f64>,
 }
 
@@ -130,7 +129,6 @@ pub async fn run(
     enqueue::bulk(&scheduler, options.not_due, "bench_later", Priority::default(), far).await?;
     enqueue::bulk(&scheduler, options.backlog, BACKLOG, Priority(200), Schedule::Async).await?;
     let rounds = Rounds::measure(&scheduler, options, runners, progress).await?;
-    let peak = rounds.peak_memory.max(peak_memory());
 
     progress("enqueue one at a time");
     let enqueue_single_per_s = enqueue::singles(&scheduler, options.singles).await?;
@@ -163,7 +161,7 @@ pub async fn run(
         ratio: engine_per_s / floor_per_s,
         latency_p50_ms: millis(p50),
         latency_p99_ms: millis(p99),
-        peak_rss_mib: peak.map(mib),
+        peak_rss_mib: rounds.peak_memory.map(mib),
     })
 }
 

@@ -7,6 +7,7 @@ use super::drain::{self, Drained, Shares};
 use super::{BenchOptions, HOOK, Progress, Runners, all_complete, enqueue, processes, rate};
 use crate::action::Priority;
 use crate::error::Result;
+use crate::runner::peak_memory;
 use crate::schedule::Schedule;
 use crate::scheduler::Scheduler;
 use crate::store::floor;
@@ -23,7 +24,7 @@ pub(super) struct Rounds {
     pub(super) floor: Rates,
     /// Of the round in which they differed most.
     pub(super) shares: Shares,
-    /// The most memory that a process of a runner's own used.
+    /// The most memory that a process used up to the end of the first drain: what comes later holds that of the floor, too.
     pub(super) peak_memory: Option<u64>,
     /// How many actions were drained, in all of them.
     drained: u64,
@@ -45,7 +46,9 @@ impl Rounds {
             step("drain");
             let drained = rounds.drain(scheduler, options, runners).await?;
             rounds.engine.push(options.actions, drained.time);
-            rounds.peak_memory = rounds.peak_memory.max(drained.peak_memory);
+            if round == 1 {
+                rounds.peak_memory = drained.peak_memory.max(peak_memory());
+            }
             if drained.shares.deviation_percent() >= rounds.shares.deviation_percent() {
                 rounds.shares = drained.shares;
             }

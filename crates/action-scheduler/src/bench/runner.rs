@@ -28,7 +28,8 @@ impl BenchRunner {
             Scheduler::builder(Arc::clone(store)).context(Context::new("bench")).build();
         bind(&scheduler)?;
         let shutdown = Shutdown::new();
-        let config = RunnerConfig { workers, ..RunnerConfig::default() };
+        // The limit is there to spare what handlers work with; with it, several runners would measure how they take turns.
+        let config = RunnerConfig { workers, concurrent_batches: None, ..RunnerConfig::default() };
         let runner = tokio::spawn(Runner::new(scheduler, config).run(shutdown.clone()));
         Ok(Self { shutdown, runner })
     }
