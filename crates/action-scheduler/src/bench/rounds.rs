@@ -1,7 +1,7 @@
 //! The drain and the floor beside it, over and over: machines are noisy, and one round of each says little.
 
 use std::num::NonZeroU32;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::drain::{self, Drained, Shares};
 use super::{BenchOptions, HOOK, Progress, Runners, all_complete, enqueue, processes, rate};
@@ -91,7 +91,7 @@ impl Rounds {
 pub(super) struct Rates(Vec<f64>);
 
 impl Rates {
-    fn push(&mut self, actions: u64, time: std::time::Duration) {
+    fn push(&mut self, actions: u64, time: Duration) {
         self.0.push(rate(actions, time));
     }
 

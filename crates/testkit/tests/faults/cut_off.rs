@@ -69,10 +69,6 @@ async fn changes_nothing_but_the_log(engine: Engine, spoil: impl AsyncFn(&FaultP
     cut_off.stop();
 
     assert_eq!(scheduler.store().fetch(held.clone()).await.unwrap(), before);
-    let mut calls: Vec<_> =
-        scene.calls().into_iter().map(|(id, attempt, _)| (id, attempt)).collect();
-    calls.sort_unstable();
-    let once = held.iter().chain(&waiting).chain(&new).map(|id| (*id, 1));
-    assert_eq!(calls, once.collect::<Vec<_>>());
+    frozen::assert_called_once(&scene, held.iter().chain(&waiting).chain(&new));
     scene.assert_errors_only_say(&AWAY);
 }

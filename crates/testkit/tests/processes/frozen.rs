@@ -77,11 +77,7 @@ pub async fn changes_nothing_but_the_log(scene: &Scene, freeze: impl AsyncFn(&Wo
     frozen.stop();
 
     assert_eq!(scheduler.store().fetch(held.clone()).await.unwrap(), before);
-    let mut calls: Vec<_> =
-        scene.calls().into_iter().map(|(id, attempt, _)| (id, attempt)).collect();
-    calls.sort_unstable();
-    let once = held.iter().chain(&waiting).chain(&new).map(|id| (*id, 1));
-    assert_eq!(calls, once.collect::<Vec<_>>());
+    assert_called_once(scene, held.iter().chain(&waiting).chain(&new));
     let stats = scheduler.stats().await.unwrap();
     assert_eq!((stats.claims, stats.runners), (0, 0));
     scene.assert_no_errors();
@@ -125,4 +121,12 @@ pub async fn ends_the_attempt_that_is_over(scene: &Scene, freeze: impl AsyncFn(&
     frozen.stop();
     assert_eq!(steps(&scheduler, id).await[5..], [(Step::Complete, Some(2))]);
     scene.assert_no_errors();
+}
+
+/// Handlers were called for each of these once, in its first attempt, and for nothing else. In the order of their ids.
+pub fn assert_called_once<'a>(scene: &Scene, ids: impl Iterator<Item = &'a ActionId>) {
+    let mut calls: Vec<_> =
+        scene.calls().into_iter().map(|(id, attempt, _)| (id, attempt)).collect();
+    calls.sort_unstable();
+    assert_eq!(calls, ids.map(|id| (*id, 1)).collect::<Vec<_>>());
 }
