@@ -1,6 +1,7 @@
 //! Values that people give as arguments or in the config file, read into the library's types.
 
 use std::io::Read;
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use action_scheduler::schedule::Missed;
 use action_scheduler::schedule::cron::{Cron, CronError, Dialect};
 use action_scheduler::time::{DateTextError, parse_duration};
 use action_scheduler::{Args, Invalid, Unique};
+use action_scheduler_server::ServerConfig;
 use anyhow::{Context, Result};
 use jiff::tz::TimeZone;
 
@@ -68,6 +70,32 @@ pub fn batch_size(text: &str) -> Result<BatchSize, Invalid> {
     let number = text.parse().ok().filter(|number| (1..=1_000_000).contains(number));
     number.map(BatchSize::Fixed).ok_or_else(|| {
         Invalid::new("batch size", text, "expected auto or a whole number from 1 to 1000000")
+    })
+}
+
+/// Where the server listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listen {
+    /// At this address.
+    At(SocketAddr),
+    /// Nowhere.
+    Off,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self::At(ServerConfig::default().listen)
+    }
+}
+
+/// An address with a port, or `off`.
+pub fn listen(text: &str) -> Result<Listen, Invalid> {
+    if text == "off" {
+        return Ok(Listen::Off);
+    }
+    text.parse().map(Listen::At).map_err(|_| {
+        let expected = "expected an address with a port, such as 127.0.0.1:7420, or off";
+        Invalid::new("address", text, expected)
     })
 }
 

@@ -6,6 +6,7 @@ use action_scheduler::cleaner::Cleaner;
 use action_scheduler::runner::{RunReport, Until};
 use action_scheduler::scheduler::Ensured;
 use action_scheduler::{Runner, RunnerConfig, Scheduler, Shutdown};
+use action_scheduler_server::{Server, ServerConfig};
 use anyhow::{Context, Result};
 use clap::Args;
 
@@ -13,6 +14,7 @@ use crate::app::App;
 use crate::config::Config;
 use crate::demo::Demo;
 use crate::doubts::doubts;
+use crate::input::{self, Listen};
 use crate::observe::LogLines;
 use crate::output::note;
 use crate::output::safe::safe;
@@ -37,6 +39,12 @@ pub struct Options {
 
     #[command(flatten)]
     cleaner: CleanerOptions,
+
+    /// Where the web admin and the HTTP API listen: an address with a port, or off
+    /// [default: 127.0.0.1:7420]
+    #[arg(long, value_name = "ADDRESS", env = "ACTION_SCHEDULER_SERVER_LISTEN", hide_env = true,
+          value_parser = input::listen)]
+    listen: Option<Listen>,
 
     /// Show what it can do: a config and actions of every kind, in a database of its own (or the
     /// one of --store)
@@ -79,11 +87,23 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
         let cleaner = Cleaner::new(scheduler.clone());
         tokio::spawn(cleaner.keep(interval, shutdown.clone()))
     });
+    let server = match options.listen.unwrap_or_default() {
+        Listen::At(listen) => {
+            let config = ServerConfig { listen, ..ServerConfig::default() };
+            let server = Server::bind(scheduler.clone(), config).await?;
+            tracing::info!(address = %server.address(), "the admin and the API listen");
+            Some(tokio::spawn(server.run(shutdown.clone())))
+        }
+        Listen::Off => None,
+    };
     let report = Runner::new(scheduler, settings).run(shutdown.clone()).await;
     // A runner that failed has not been told to stop; the cleaner must be.
     shutdown.stop();
     if let Some(cleaner) = cleaner {
         cleaner.await?;
+    }
+    if let Some(server) = server {
+        server.await??;
     }
     signals.abort();
     tell(&report?);

@@ -46,6 +46,8 @@ impl Sandbox {
             .current_dir(self.folder.path())
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            // Tests run side by side, and all would want the same port.
+            .env("ACTION_SCHEDULER_SERVER_LISTEN", "off")
             .stdin(Stdio::null());
         command
     }

@@ -52,10 +52,11 @@ const BULK: u32 = 1000;
 #[derive(Clone)]
 pub struct Scheduler(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     store: Arc<dyn Store>,
-    policies: Policies,
-    handlers: RwLock<Handlers>,
+    policies: Arc<Policies>,
+    handlers: Arc<RwLock<Handlers>>,
     observers: Observers,
     context: Context,
     zone: TimeZone,
@@ -69,13 +70,13 @@ pub struct SchedulerBuilder(Inner);
 impl SchedulerBuilder {
     /// The policies of hooks.
     pub fn policies(mut self, policies: Policies) -> Self {
-        self.0.policies = policies;
+        self.0.policies = Arc::new(policies);
         self
     }
 
     /// The handlers of hooks; more can be bound later with [`Scheduler::on`] and [`Scheduler::bind`].
     pub fn handlers(mut self, handlers: Handlers) -> Self {
-        self.0.handlers = RwLock::new(handlers);
+        self.0.handlers = Arc::new(RwLock::new(handlers));
         self
     }
 
@@ -113,13 +114,18 @@ impl Scheduler {
     pub fn builder(store: Arc<dyn Store>) -> SchedulerBuilder {
         SchedulerBuilder(Inner {
             store,
-            policies: Policies::default(),
-            handlers: RwLock::default(),
+            policies: Arc::default(),
+            handlers: Arc::default(),
             observers: Observers::default(),
             context: Context::default(),
             zone: TimeZone::UTC,
             ends: watch::Sender::new(0),
         })
+    }
+
+    /// The same scheduler in the name of someone else, as the log shows it. What is bound to one is bound to both.
+    pub fn acting_as(&self, context: Context) -> Self {
+        Self(Arc::new(Inner { context, ..Inner::clone(&self.0) }))
     }
 
     /// The store.

@@ -1,0 +1,141 @@
+//! Errors of the API, as RFC 9457 problem documents.
+
+use action_scheduler::{Error, Invalid, StoreErrorKind};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+/// What went wrong with a request: a problem document (RFC 9457), `application/problem+json`.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub(crate) struct Problem {
+    /// The kind of problem, as a reference into the manual.
+    #[serde(rename = "type")]
+    kind: String,
+    /// The kind of problem, in words.
+    title: &'static str,
+    /// The HTTP status.
+    status: u16,
+    /// What was wrong with this request, and what to do.
+    detail: String,
+    /// The field of the body, or the parameter or header, that is at fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, kind: &str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            kind: format!("urn:action-scheduler:problem:{kind}"),
+            title,
+            status: status.as_u16(),
+            detail: detail.into(),
+            field: None,
+        }
+    }
+
+    /// Something the caller sent is wrong (422).
+    pub(crate) fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
+        let title = "What was sent is not valid";
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", title, detail).at(field)
+    }
+
+    /// The request cannot be read at all (400).
+    pub(crate) fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "malformed", "The request cannot be read", detail)
+    }
+
+    /// The caller has not said who they are (401).
+    pub(crate) fn unauthorized(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "Who calls is not known", detail)
+    }
+
+    /// The caller may not do this (403).
+    pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "This is not allowed", detail)
+    }
+
+    /// There is no such thing (404).
+    pub(crate) fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found", "There is no such thing", detail)
+    }
+
+    /// The state of something does not allow it (409).
+    pub(crate) fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "conflict", "The present state does not allow this", detail)
+    }
+
+    /// Any other kind that the protocol has a status for.
+    pub(crate) fn other(
+        status: StatusCode,
+        kind: &str,
+        title: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self::new(status, kind, title, detail)
+    }
+
+    /// The same, about this field.
+    pub(crate) fn at(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+
+    /// What was wrong, in words.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// Its HTTP status.
+    pub(crate) fn status(&self) -> StatusCode {
+        // It was made from one.
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let detail = error.to_string();
+        match error {
+            Error::NoSuchAction(_) | Error::NoSuchChain(_) => Self::not_found(detail),
+            Error::WrongStatus { .. } | Error::WrongChainState { .. } => Self::conflict(detail),
+            Error::Store(error) => {
+                tracing::error!(error = detail, "a request failed in the store");
+                let (kind, title) = match error.kind {
+                    StoreErrorKind::Unavailable => {
+                        ("store-unavailable", "The store cannot be reached")
+                    }
+                    StoreErrorKind::ReadOnly => ("store-read-only", "The store cannot be written"),
+                    StoreErrorKind::Full => ("store-full", "The store has no room left"),
+                    _ => ("store", "The store did not do its part"),
+                };
+                let detail = "nothing was changed; try again later, the server's log says more";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, kind, title, detail)
+            }
+            error if error.is_invalid_input() => {
+                let title = "What was sent is not valid";
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", title, detail)
+            }
+            _ => {
+                tracing::error!(error = detail, "a request failed");
+                let title = "Something went wrong here";
+                let detail = "the server's log says more";
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", title, detail)
+            }
+        }
+    }
+}
+
+impl From<Invalid> for Problem {
+    fn from(invalid: Invalid) -> Self {
+        Error::from(invalid).into()
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        // A struct of texts and numbers always has a JSON form.
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response()
+    }
+}

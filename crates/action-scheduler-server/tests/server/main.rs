@@ -1,0 +1,3 @@
+//! The server from the outside, over HTTP: one binary, a file per subject.
+
+mod running;
