@@ -1,6 +1,6 @@
 //! Events in the life of actions, for whoever wants to listen (reference, section 7).
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use crate::action::{ActionId, Attempt, ChainId, ClaimId, Hook, RunnerId};
 
@@ -144,28 +144,32 @@ pub enum Event {
     },
 }
 
-/// All who listen.
+/// All who listen. Clones are one: who comes later is told through all of them.
 #[derive(Clone, Default)]
-pub(crate) struct Observers(Vec<Arc<dyn Observer>>);
+pub(crate) struct Observers(Arc<RwLock<Vec<Arc<dyn Observer>>>>);
 
 impl Observers {
-    pub(crate) fn add(&mut self, observer: Arc<dyn Observer>) {
-        self.0.push(observer);
+    pub(crate) fn add(&self, observer: Arc<dyn Observer>) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).push(observer);
+    }
+
+    fn all(&self) -> RwLockReadGuard<'_, Vec<Arc<dyn Observer>>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all().is_empty()
     }
 
     pub(crate) fn tell(&self, event: &Event) {
-        for observer in &self.0 {
+        for observer in self.all().iter() {
             observer.observe(event);
         }
     }
 
     /// Builds the event only when someone listens.
     pub(crate) fn tell_with(&self, event: impl FnOnce() -> Event) {
-        if !self.0.is_empty() {
+        if !self.is_empty() {
             self.tell(&event());
         }
     }

@@ -81,7 +81,7 @@ impl SchedulerBuilder {
     }
 
     /// Adds someone who is told of every event.
-    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+    pub fn observer(self, observer: Arc<dyn Observer>) -> Self {
         self.0.observers.add(observer);
         self
     }
@@ -156,6 +156,11 @@ impl Scheduler {
     /// Reads a date as people write it, in this scheduler's zone: `tomorrow 09:30`, `+2 hours`, `2026-12-24 18:00`.
     pub fn date(&self, text: &str) -> Result<Timestamp> {
         Ok(parse_date(text, self.now(), &self.0.zone)?)
+    }
+
+    /// Adds someone who is told of every event from now on. An observer must not add another.
+    pub fn observe(&self, observer: Arc<dyn Observer>) {
+        self.0.observers.add(observer);
     }
 
     pub(crate) fn observers(&self) -> &Observers {
