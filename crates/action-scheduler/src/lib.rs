@@ -15,6 +15,7 @@ pub mod runner;
 pub mod schedule;
 pub mod scheduler;
 pub mod store;
+pub mod text;
 pub mod time;
 
 pub use action::{

@@ -1,12 +1,13 @@
 //! What commands print: lists in many formats, single values, messages.
 
 pub mod cursor;
-pub mod safe;
-pub mod time;
 
 use std::fmt;
 use std::io::{self, Write};
 
+pub use action_scheduler::text as safe;
+pub use action_scheduler::text::{count, thousands};
+pub use action_scheduler::time::words as time;
 use anyhow::Result;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::{Serialize, Serializer};
@@ -213,36 +214,4 @@ pub fn print(text: &str) -> Result<()> {
 /// Prints a line to stderr; when that is gone there is nobody left to tell.
 pub fn note(text: impl fmt::Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
-}
-
-/// `1 action`, `2 actions`, `12,345 actions`.
-pub fn count(number: u64, what: &str) -> String {
-    format!("{} {what}{}", thousands(number), if number == 1 { "" } else { "s" })
-}
-
-/// A number with a comma after each thousand.
-pub fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_readable() {
-        assert_eq!(thousands(0), "0");
-        assert_eq!(thousands(999), "999");
-        assert_eq!(thousands(1_234_567), "1,234,567");
-        assert_eq!(count(1, "action"), "1 action");
-        assert_eq!(count(1000, "action"), "1,000 actions");
-    }
 }

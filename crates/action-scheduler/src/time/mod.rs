@@ -1,6 +1,7 @@
-//! Clocks, and dates as people write them.
+//! Clocks, and dates as people write and read them.
 
 pub mod date_text;
+pub mod words;
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,10 +1,10 @@
-//! Text from a database or a handler, made safe for a terminal.
+//! Text from a database or a handler, made safe to show; numbers as people read them.
 
 use std::borrow::Cow;
 
 /// The text with every character that a terminal would act on, or that would turn the text around, spelled out.
 ///
-/// A hook named `\u{1b}[2J` must not clear the screen of whoever lists it.
+/// A hook named `\u{1b}[2J` must not clear the screen of whoever lists it, nor one with an U+202E make a page lie.
 pub fn safe(text: &str) -> Cow<'_, str> {
     if text.chars().any(is_unsafe) {
         Cow::Owned(text.chars().fold(String::with_capacity(text.len() + 8), |mut out, c| {
@@ -53,6 +53,24 @@ fn is_unsafe(c: char) -> bool {
         || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
+/// `1 action`, `2 actions`, `12,345 actions`.
+pub fn count(number: u64, what: &str) -> String {
+    format!("{} {what}{}", thousands(number), if number == 1 { "" } else { "s" })
+}
+
+/// A number with a comma after each thousand.
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -64,6 +82,15 @@ mod tests {
         assert_eq!(safe("a\u{1b}[2Jb\n\u{9b}1m\u{202e}x"), r"a\u{1b}[2Jb\n\u{9b}1m\u{202e}x");
         assert_eq!(safe("Zoë – 日本"), "Zoë – 日本");
         assert_eq!(safe_lines("a\tb\nc\u{7}"), "a\tb\nc\\u{7}");
+    }
+
+    #[test]
+    fn numbers_are_readable() {
+        assert_eq!(thousands(0), "0");
+        assert_eq!(thousands(999), "999");
+        assert_eq!(thousands(1_234_567), "1,234,567");
+        assert_eq!(count(1, "action"), "1 action");
+        assert_eq!(count(1000, "action"), "1,000 actions");
     }
 
     proptest! {

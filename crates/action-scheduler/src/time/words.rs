@@ -1,4 +1,4 @@
-//! Dates and lengths of time, for people.
+//! Dates and lengths of time, for people to read.
 
 use std::time::Duration;
 
@@ -100,7 +100,7 @@ mod tests {
     fn short_lengths_can_be_read_again() {
         for seconds in [0, 1, 59, 60, 3661, 86_400, 31 * 86_400, 100_000_000] {
             let text = short(Duration::from_secs(seconds));
-            let read = action_scheduler::time::parse_duration(&text).unwrap();
+            let read = crate::time::parse_duration(&text).unwrap();
             assert_eq!(read.as_secs(), seconds, "{text}");
         }
     }
