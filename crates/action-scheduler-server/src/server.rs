@@ -65,6 +65,8 @@ fn routes(site: Site) -> Router {
         .merge(access::routes())
         .merge(observe::routes())
         .nest("/api/v1", api::routes(&site))
+        .fallback(admin::missing)
+        .layer(axum::middleware::from_fn_with_state(site.clone(), admin::show_troubles))
         .layer(axum::middleware::from_fn_with_state(site.clone(), access::identify));
     let all = http::layers(all, &site);
     let base = site.config().base_path.clone();

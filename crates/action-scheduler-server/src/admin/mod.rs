@@ -1,21 +1,30 @@
 //! The pages for people. Rendered here, usable without JavaScript; what they need is inside the binary.
+//!
+//! A handler takes a [`Visit`] (who looks, and how they want to see it), asks the scheduler, and answers with
+//! [`Visit::show`] and a [`Page`](layout::Page) made of [`components`]. Changes are forms that are posted; their handlers
+//! take an [`Operator`](crate::access::Operator) too, and answer with [`Visit::back_with`]. What goes wrong is a
+//! [`Trouble`], shown as a page of its own.
 
+mod assets;
+mod components;
+mod flash;
 mod layout;
+mod link;
+mod overview;
+mod preferences;
+mod trouble;
+mod visit;
 
 use axum::Router;
-use axum::response::{IntoResponse, Response};
-use maud::html;
+use axum::routing::get;
 
-use crate::http::Problem;
+pub(crate) use self::trouble::{error_page, missing, show_troubles};
 use crate::site::Site;
 
 /// All pages, and the assets they use.
 pub(crate) fn routes() -> Router<Site> {
     Router::new()
-}
-
-/// A page that says what went wrong, for someone who may not be signed in.
-pub(crate) fn error_page(problem: &Problem) -> Response {
-    let content = html! { p { (problem.detail()) } };
-    (problem.status(), layout::bare("Not possible", content)).into_response()
+        .route("/", get(overview::show))
+        .merge(preferences::routes())
+        .merge(assets::routes())
 }

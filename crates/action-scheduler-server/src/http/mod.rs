@@ -1,10 +1,12 @@
 //! What all answers have in common.
 
+mod cookies;
 mod problem;
 mod refusal;
 
 use axum::Router;
 
+pub(crate) use self::cookies::{Keep, cookie, plain_cookie};
 pub(crate) use self::problem::Problem;
 pub(crate) use self::refusal::Refusal;
 use crate::site::Site;

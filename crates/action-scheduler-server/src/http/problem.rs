@@ -85,6 +85,11 @@ impl Problem {
         &self.detail
     }
 
+    /// The field of what was sent that is at fault, where there is one.
+    pub(crate) fn field(&self) -> Option<&str> {
+        self.field.as_deref()
+    }
+
     /// Its HTTP status.
     pub(crate) fn status(&self) -> StatusCode {
         // It was made from one.

@@ -1,0 +1,1 @@
+//! Charts: inline SVG, with the same figures as a table behind them.

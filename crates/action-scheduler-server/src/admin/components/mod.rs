@@ -1,0 +1,17 @@
+//! What pages are made of. A component takes plain values and gives [`maud::Markup`]; it asks no store.
+
+#![allow(dead_code, reason = "pages that use the rest of them follow")]
+
+pub(super) mod args;
+pub(super) mod chart;
+pub(super) mod confirm;
+pub(super) mod dates;
+pub(super) mod empty;
+pub(super) mod form;
+pub(super) mod icon;
+pub(super) mod pager;
+pub(super) mod progress;
+pub(super) mod status;
+pub(super) mod table;
+pub(super) mod text;
+pub(super) mod tile;
