@@ -7,8 +7,9 @@ use action_scheduler::log::NewLogEntry;
 use action_scheduler::store::{
     Admission, Chain, ChainChange, ChainChanged, ChainQuery, Change, ClaimFilter, ClaimRequest,
     Claiming, CleanBatch, Cleaned, DeadRunner, Export, Exported, Finish, ImportBatch, Imports,
-    ImportsQuery, Insert, NewRunner, Origin, Recorded, Recovery, Requeue, Runner, Start, Started,
-    Statement, Stats, StoreId, Target,
+    ImportsQuery, Insert, NewRunner, Once, Origin, Put, PutRecord, Receipt, Record, RecordKind,
+    Recorded, RecordsQuery, Recovery, Requeue, Runner, Start, Started, Statement, Stats, StoreId,
+    Target,
 };
 use action_scheduler::time::Clock;
 use action_scheduler::{
@@ -164,6 +165,9 @@ impl Store for FaultyStore {
     async fn insert(&self, actions: Vec<Insert>) -> Result<Vec<Option<ActionId>>> {
         self.answer(self.reach().await?.insert(actions).await)
     }
+    async fn insert_once(&self, receipt: Receipt, actions: Vec<Insert>) -> Result<Once> {
+        self.answer(self.reach().await?.insert_once(receipt, actions).await)
+    }
     async fn claim(&self, request: ClaimRequest) -> Result<Claiming> {
         self.answer(self.reach().await?.claim(request).await)
     }
@@ -267,6 +271,18 @@ impl Store for FaultyStore {
     }
     async fn clean_orphans(&self, limit: u32) -> Result<u64> {
         self.answer(self.reach().await?.clean_orphans(limit).await)
+    }
+    async fn ping(&self) -> Result<()> {
+        self.answer(self.reach().await?.ping().await)
+    }
+    async fn put_records(&self, puts: Vec<PutRecord>) -> Result<Vec<Put>> {
+        self.answer(self.reach().await?.put_records(puts).await)
+    }
+    async fn records(&self, query: RecordsQuery) -> Result<Vec<Record>> {
+        self.answer(self.reach().await?.records(query).await)
+    }
+    async fn delete_records(&self, kind: RecordKind, keys: Vec<String>) -> Result<Vec<bool>> {
+        self.answer(self.reach().await?.delete_records(kind, keys).await)
     }
     async fn identity(&self) -> Result<StoreId> {
         self.answer(self.reach().await?.identity().await)

@@ -16,13 +16,17 @@ mod insert;
 #[cfg(feature = "mysql")]
 pub mod mysql;
 mod native;
+mod once;
 pub(crate) mod outside;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+mod records;
 mod runners;
 pub mod sqlite;
 mod stats;
 mod url;
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -36,14 +40,32 @@ pub use self::export::*;
 pub use self::finish::*;
 pub use self::import::*;
 pub use self::insert::*;
+pub use self::once::{Once, Receipt};
+pub use self::records::{
+    Expected, Put, PutRecord, Record, RecordKind, RecordsQuery, check_records,
+};
 pub use self::runners::*;
 pub use self::stats::*;
 pub use self::url::{Migration, StoreUrl, open};
 use crate::action::{Action, ActionId, ChainId, ClaimId, Hook, RunnerId};
-use crate::error::Result;
+use crate::error::{Result, StoreError, StoreErrorKind};
 use crate::log::{Context, LogEntry, NewLogEntry};
 use crate::query::Query;
 use crate::time::Clock;
+
+/// How long [`Store::ping`] waits for an answer.
+pub const PING_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The result of [`Store::ping`] from whatever asks the database.
+async fn answered_soon<T>(place: &str, asking: impl Future<Output = Result<T>>) -> Result<()> {
+    match tokio::time::timeout(PING_PATIENCE, asking).await {
+        Ok(answer) => answer.map(drop),
+        Err(_) => {
+            let message = format!("{place}: no answer within {} s", PING_PATIENCE.as_secs());
+            Err(StoreError::new(StoreErrorKind::Unavailable, message).into())
+        }
+    }
+}
 
 /// A database that keeps actions, claims, chains and the log.
 ///
@@ -61,6 +83,11 @@ pub trait Store: Send + Sync + 'static {
     /// Stores actions, in order. `None` stands for one that was refused because its [`crate::Unique`] rule holds;
     /// earlier actions of the same call count.
     async fn insert(&self, actions: Vec<Insert>) -> Result<Vec<Option<ActionId>>>;
+
+    /// Stores actions as [`Store::insert`] does, unless the same request has been here before, and keeps the receipt, all in
+    /// one step: of any number of requests with one key, over all processes, one stores its actions. A receipt counts
+    /// until its date.
+    async fn insert_once(&self, receipt: Receipt, actions: Vec<Insert>) -> Result<Once>;
 
     /// The statements that [`Store::insert`] would run for one action, for a transaction of the caller's own on any
     /// driver: run them in order on one connection. The action's id is the answer of the last one: one row with the id,
@@ -161,8 +188,25 @@ pub trait Store: Send + Sync + 'static {
     async fn clean(&self, batch: CleanBatch) -> Result<Cleaned>;
 
     /// Deletes a batch of rows that belong to nothing: logs of no action, claims with nothing open, ended chains with
-    /// no instance. Says how many.
+    /// no instance; and of those past their date: records, receipts. Says how many.
     async fn clean_orphans(&self, limit: u32) -> Result<u64>;
+
+    /// Says whether the database answers now: one round trip that asks for nothing, and waits no longer than
+    /// [`PING_PATIENCE`].
+    async fn ping(&self) -> Result<()>;
+
+    // What programs around the engine keep here.
+
+    /// Puts records, in order, each if what it expects holds. One answer for each.
+    ///
+    /// A record that has expired is as good as none: it is [`Expected::Absent`], and no version of it is expected.
+    async fn put_records(&self, puts: Vec<PutRecord>) -> Result<Vec<Put>>;
+
+    /// The records that are asked for, by key (in the order of their bytes). None that has expired is given.
+    async fn records(&self, query: RecordsQuery) -> Result<Vec<Record>>;
+
+    /// Deletes records: `true` for each that was there, for one caller only, and had not expired.
+    async fn delete_records(&self, kind: RecordKind, keys: Vec<String>) -> Result<Vec<bool>>;
 
     // Moving between stores; `crate::migrate` says how these make a whole.
 

@@ -27,8 +27,10 @@ pub mod import;
 pub mod insert;
 mod limits;
 pub mod log;
+pub mod once;
 mod origin;
 pub mod query;
+pub mod records;
 pub mod recovery;
 pub mod requeue;
 mod scene;
@@ -365,6 +367,28 @@ macro_rules! conformance_suite {
             the_journal_is_forgotten_but_for_what_is_held,
             what_is_claimed_elsewhere_comes_without_its_claim,
             a_held_chain_waits_for_its_held_head,
+        );
+        $crate::conformance_topic!($make_store, once:
+            the_same_request_stores_its_actions_once,
+            a_key_belongs_to_one_request,
+            a_request_that_stores_nothing_is_known,
+            a_receipt_counts_until_its_date,
+            a_key_that_cannot_be_kept_is_refused,
+            storing_once_wakes_who_waits,
+            of_many_requests_at_once_one_stores,
+        );
+        $crate::conformance_topic!($make_store, records:
+            a_record_is_kept_as_it_was_given,
+            a_put_replaces_the_record_and_counts,
+            a_put_holds_to_what_it_expects,
+            records_are_listed_by_key,
+            an_expired_record_is_as_good_as_none,
+            a_record_is_deleted_once,
+            a_record_that_cannot_be_kept_is_refused,
+            of_many_puts_on_one_version_one_is_done,
+            puts_at_once_are_all_counted,
+            of_many_that_delete_a_record_one_is_told,
+            a_store_that_works_answers,
         );
     };
 }

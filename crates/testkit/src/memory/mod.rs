@@ -7,6 +7,8 @@ mod chains;
 mod claims;
 mod matching;
 mod moves;
+mod once;
+mod records;
 mod state;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,8 +19,9 @@ use action_scheduler::log::NewLogEntry;
 use action_scheduler::store::{
     Admission, Chain, ChainChange, ChainChanged, ChainQuery, Change, ClaimFilter, ClaimRequest,
     Claiming, CleanBatch, Cleaned, DeadRunner, Export, Exported, Finish, ImportBatch, Imports,
-    ImportsQuery, Insert, NewRunner, Origin, Recorded, Recovery, Requeue, Runner, Start, Started,
-    Statement, Stats, StoreId, Target,
+    ImportsQuery, Insert, NewRunner, Once, Origin, Put, PutRecord, Receipt, Record, RecordKind,
+    Recorded, RecordsQuery, Recovery, Requeue, Runner, Start, Started, Statement, Stats, StoreId,
+    Target, check_records,
 };
 use action_scheduler::time::Clock;
 use action_scheduler::{Action, Context, Hook, LogEntry, Query, Result, Store};
@@ -95,6 +98,11 @@ impl Store for MemoryStore {
         Ok(self.change(|state, now| {
             actions.into_iter().map(|insert| state.insert(insert, now)).collect()
         }))
+    }
+
+    async fn insert_once(&self, receipt: Receipt, actions: Vec<Insert>) -> Result<Once> {
+        receipt.check()?;
+        Ok(self.change(|state, now| state.insert_once(receipt, actions, now)))
     }
 
     fn insert_statements(&self, _: &Insert) -> Vec<Statement> {
@@ -226,7 +234,31 @@ impl Store for MemoryStore {
     }
 
     async fn clean_orphans(&self, limit: u32) -> Result<u64> {
-        Ok(self.change(|state, _| state.clean_orphans(limit)))
+        Ok(self.change(|state, now| {
+            state.clean_orphans(limit)
+                + state.clean_records(limit, now)
+                + state.clean_receipts(limit, now)
+        }))
+    }
+
+    async fn ping(&self) -> Result<()> {
+        Ok(())
+    }
+
+    async fn put_records(&self, puts: Vec<PutRecord>) -> Result<Vec<Put>> {
+        check_records(&puts)?;
+        Ok(self
+            .change(|state, now| puts.into_iter().map(|put| state.put_record(put, now)).collect()))
+    }
+
+    async fn records(&self, query: RecordsQuery) -> Result<Vec<Record>> {
+        Ok(self.state().records(&query, self.clock.now()))
+    }
+
+    async fn delete_records(&self, kind: RecordKind, keys: Vec<String>) -> Result<Vec<bool>> {
+        Ok(self.change(|state, now| {
+            keys.into_iter().map(|key| state.delete_record(&kind, key, now)).collect()
+        }))
     }
 
     async fn identity(&self) -> Result<StoreId> {

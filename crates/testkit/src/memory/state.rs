@@ -8,8 +8,8 @@ use action_scheduler::action::{
 };
 use action_scheduler::log::{LogEntry, NewLogEntry, Step};
 use action_scheduler::store::{
-    Change, ClaimFilter, CleanBatch, CleanCursor, CleanMode, Cleaned, HookScope, Insert, Requeue,
-    Runner, Stats, StoreId, Target,
+    Change, ClaimFilter, CleanBatch, CleanCursor, CleanMode, Cleaned, HookScope, Insert, Receipt,
+    Record, RecordKind, Requeue, Runner, Stats, StoreId, Target,
 };
 use action_scheduler::{Context, Hook, Query, Result, Schedule};
 use jiff::Timestamp;
@@ -31,6 +31,10 @@ pub(super) struct State {
     pub(super) hooks: BTreeSet<Hook>,
     /// What was taken in, by the store it came from.
     pub(super) journals: HashMap<StoreId, Journal>,
+    /// The records, also those that have expired.
+    pub(super) records: BTreeMap<(RecordKind, String), Record>,
+    /// What was stored once, by the caller's key, also what is past its date.
+    pub(super) receipts: BTreeMap<String, (Receipt, Vec<Option<ActionId>>)>,
     /// How often there was new work.
     pub(super) wakes: u64,
     last_id: i64,

@@ -6,7 +6,9 @@ use super::change::{delete_logs, delete_rows};
 use super::claim::ids;
 use super::error::Outcome;
 use super::journal::{Kind, not_held};
+use super::once;
 use super::php::site_time::format_gmt;
+use super::records;
 use super::row::{Columns, unreadable};
 use super::sql::{List, Text};
 use super::transaction::Write;
@@ -166,6 +168,7 @@ pub(super) async fn clean_orphans(
     );
     write.later(&sql).await?;
     deleted += chains.len() as u64;
+    deleted += records::clean(write, limit).await? + once::clean(write, limit).await?;
     // Connections that are long gone.
     let sql =
         format!("DELETE FROM {} WHERE used_at < UTC_TIMESTAMP() - INTERVAL 7 DAY", tables.commits);

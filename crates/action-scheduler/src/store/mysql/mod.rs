@@ -6,6 +6,7 @@
 
 mod admit;
 mod adopt;
+mod around;
 mod chains;
 mod change;
 mod claim;
@@ -21,9 +22,11 @@ mod import;
 mod insert;
 mod journal;
 mod log;
+mod once;
 mod optimize;
 pub(super) mod outside;
 pub(crate) mod php;
+mod records;
 mod row;
 mod runners;
 mod schema;
@@ -312,6 +315,14 @@ impl Store for MySqlStore {
         write!(self, "storing actions", |write| insert::insert(&mut write, &actions, &groups))
     }
 
+    async fn insert_once(&self, receipt: Receipt, actions: Vec<Insert>) -> Result<Once> {
+        receipt.check()?;
+        let groups = self.groups_of(actions.iter().map(|insert| &insert.action.group)).await?;
+        write!(self, "storing actions once", |write| once::insert_once(
+            &mut write, &receipt, &actions, &groups
+        ))
+    }
+
     fn insert_statements(&self, action: &Insert) -> Vec<Statement> {
         statements::statements(&self.database, action, self.clock.now())
     }
@@ -472,6 +483,25 @@ impl Store for MySqlStore {
         write!(self, "cleaning orphans", |write| clean::clean_orphans(
             &mut write, limit, &mut sweep
         ))
+    }
+
+    async fn ping(&self) -> Result<()> {
+        let asking = async { read!(self, "asking for an answer", |read| read.rows("SELECT 1")) };
+        answered_soon(&self.database.place, asking).await
+    }
+
+    async fn put_records(&self, puts: Vec<PutRecord>) -> Result<Vec<Put>> {
+        check_records(&puts)?;
+        write!(self, "putting records", |write| records::put(&mut write, &puts))
+    }
+
+    async fn records(&self, query: RecordsQuery) -> Result<Vec<Record>> {
+        let now = self.clock.now();
+        read!(self, "reading records", |read| records::list(&mut read, &query, now))
+    }
+
+    async fn delete_records(&self, kind: RecordKind, keys: Vec<String>) -> Result<Vec<bool>> {
+        write!(self, "deleting records", |write| records::delete(&mut write, &kind, &keys))
     }
 
     async fn identity(&self) -> Result<StoreId> {

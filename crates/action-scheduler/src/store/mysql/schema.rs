@@ -2,6 +2,7 @@
 
 use mysql_async::Row;
 
+use super::around::tables_around;
 use super::connection::exchange;
 use super::error::{Outcome, Trouble};
 use super::journal::move_tables;
@@ -13,7 +14,7 @@ use crate::error::{StoreError, StoreErrorKind};
 use crate::store::Migration;
 
 /// The newest version of our own tables that this program knows.
-const LAYOUT: u32 = 2;
+const LAYOUT: u32 = 3;
 
 /// The newest version of the plugin's tables that this program knows.
 const NEWEST_SCHEMA: u32 = 9;
@@ -64,7 +65,7 @@ struct Step {
     sql: Vec<String>,
 }
 
-fn steps(tables: &Tables) -> [Step; 2] {
+fn steps(tables: &Tables) -> [Step; 3] {
     [
         Step {
             version: 1,
@@ -75,6 +76,11 @@ fn steps(tables: &Tables) -> [Step; 2] {
             version: 2,
             what: "the identity of the store, and the journal of what is moved to it",
             sql: move_tables(tables),
+        },
+        Step {
+            version: 3,
+            what: "records, receipts of requests, and figures over time",
+            sql: tables_around(tables),
         },
     ]
 }

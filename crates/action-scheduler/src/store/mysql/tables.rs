@@ -41,6 +41,12 @@ pub(super) struct Tables {
     pub(super) imports: String,
     /// What of it is held.
     pub(super) held: String,
+    /// Small documents of programs around the engine.
+    pub(super) records: String,
+    /// Requests that came with a key.
+    pub(super) receipts: String,
+    /// What happened in each minute and hour.
+    pub(super) figures: String,
 }
 
 impl Tables {
@@ -68,11 +74,14 @@ impl Tables {
             origins: ours("origins"),
             imports: ours("imports"),
             held: ours("held"),
+            records: ours("records"),
+            receipts: ours("receipts"),
+            figures: ours("figures"),
         }
     }
 
     /// All but WordPress' own.
-    pub(super) fn all(&self) -> [&str; 18] {
+    pub(super) fn all(&self) -> [&str; 21] {
         [
             &self.actions,
             &self.claims,
@@ -92,6 +101,9 @@ impl Tables {
             &self.origins,
             &self.imports,
             &self.held,
+            &self.records,
+            &self.receipts,
+            &self.figures,
         ]
     }
 }

@@ -51,10 +51,21 @@ impl PostgresStore {
 
     pub(super) async fn clean_what_is_left(&self, limit: u32) -> Result<u64> {
         let doing = "cleaning orphans";
-        let call = self.database.function("clean_orphans").with(i64::from(limit));
-        let answers = self.database.write_slowly(doing, &[call]).await?;
-        let row = answers.iter().flatten().next();
-        let deleted: i64 = row.map_or(Ok(0), |row| self.read(doing, row::get(row, 0)))?;
-        Ok(deleted.unsigned_abs())
+        let limit = i64::from(limit);
+        let now = self.clock.now();
+        let orphans = self.database.function("clean_orphans").with(limit);
+        let past = self
+            .database
+            .function("clean_past")
+            .with(now.as_microsecond())
+            .with(i64::MIN)
+            .with(i64::MIN)
+            .with(limit);
+        let answers = self.database.write_slowly(doing, &[orphans, past]).await?;
+        let mut deleted = 0;
+        for row in answers.iter().flatten() {
+            deleted += self.read(doing, row::get::<i64>(row, 0))?.unsigned_abs();
+        }
+        Ok(deleted)
     }
 }

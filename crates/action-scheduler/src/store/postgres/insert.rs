@@ -73,12 +73,9 @@ impl PostgresStore {
             return Ok(Vec::new());
         }
         let now = self.stamp();
-        let names = &self.database.opener.names;
         let channel = self.wakes.channel_for(inserts, now);
         loop {
-            let forgotten = names.forgotten();
-            names.hooks.add(&self.database, inserts.iter().map(|one| &one.action.hook)).await?;
-            names.groups.add(&self.database, inserts.iter().map(|one| &one.action.group)).await?;
+            let forgotten = self.name_all(inserts).await?;
             let calls: Vec<Call> = inserts
                 .chunks(AT_ONCE)
                 .map(|part| self.insert_call(part, now, channel.as_deref()))
@@ -97,13 +94,31 @@ impl PostgresStore {
         }
     }
 
+    /// Sees to it that the names of hooks and groups are stored and known; how often names had been forgotten before.
+    pub(super) async fn name_all(&self, inserts: &[Insert]) -> Result<u64> {
+        let names = &self.database.opener.names;
+        let forgotten = names.forgotten();
+        names.hooks.add(&self.database, inserts.iter().map(|one| &one.action.hook)).await?;
+        names.groups.add(&self.database, inserts.iter().map(|one| &one.action.group)).await?;
+        Ok(forgotten)
+    }
+
     fn insert_call(&self, inserts: &[Insert], now: Timestamp, channel: Option<&str>) -> Call {
+        self.with_actions(self.database.function("insert_actions"), inserts, now, channel)
+    }
+
+    /// A call with the actions as further parameters, as `insert_actions` takes them.
+    pub(super) fn with_actions(
+        &self,
+        call: Call,
+        inserts: &[Insert],
+        now: Timestamp,
+        channel: Option<&str>,
+    ) -> Call {
         let names = &self.database.opener.names;
         let actions = || inserts.iter().map(|insert| &insert.action);
         let all_plain = actions().all(is_plain);
-        let call = self
-            .database
-            .function("insert_actions")
+        let call = call
             .with(now.as_microsecond())
             // Names that are forgotten just now are noticed before this is sent.
             .with(actions().map(|a| names.hooks.number(&a.hook).unwrap_or(-1)).collect::<Vec<_>>())

@@ -19,7 +19,9 @@ mod import;
 mod insert;
 mod journal;
 mod names;
+mod once;
 pub(super) mod outside;
+mod records;
 mod rounds;
 mod row;
 mod runners;
@@ -154,6 +156,11 @@ impl Store for PostgresStore {
         self.insert_all(&actions).await
     }
 
+    async fn insert_once(&self, receipt: Receipt, actions: Vec<Insert>) -> Result<Once> {
+        receipt.check()?;
+        self.insert_all_once(&receipt, &actions).await
+    }
+
     fn insert_statements(&self, action: &Insert) -> Vec<Statement> {
         self.statements_for_caller(action)
     }
@@ -271,6 +278,26 @@ impl Store for PostgresStore {
 
     async fn clean_orphans(&self, limit: u32) -> Result<u64> {
         self.clean_what_is_left(limit).await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        let asking = async {
+            Ok(self.database.read_soon("asking for an answer", Call::statement("SELECT 1")).await?)
+        };
+        answered_soon("PostgreSQL", asking).await
+    }
+
+    async fn put_records(&self, puts: Vec<PutRecord>) -> Result<Vec<Put>> {
+        check_records(&puts)?;
+        self.put_all_records(&puts).await
+    }
+
+    async fn records(&self, query: RecordsQuery) -> Result<Vec<Record>> {
+        self.list_records(&query).await
+    }
+
+    async fn delete_records(&self, kind: RecordKind, keys: Vec<String>) -> Result<Vec<bool>> {
+        self.delete_all_records(&kind, &keys).await
     }
 
     async fn identity(&self) -> Result<StoreId> {

@@ -18,6 +18,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "the identity of the store, and the journal of what is moved to it",
         include_str!("sql/2.sql"),
     ),
+    ("records, receipts of requests, and figures over time", include_str!("sql/3.sql")),
 ];
 
 /// The functions of the newest version. They are dropped and made anew with each step; one whose parameters change is
@@ -33,6 +34,8 @@ const FUNCTIONS: &[&str] = &[
     include_str!("sql/clean.sql"),
     include_str!("sql/import.sql"),
     include_str!("sql/admit.sql"),
+    include_str!("sql/once.sql"),
+    include_str!("sql/records.sql"),
 ];
 
 /// Functions find their rows by index, however few there were when their plans were made: a plan is kept for as long as the

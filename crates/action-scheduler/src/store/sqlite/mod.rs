@@ -19,8 +19,10 @@ mod journal;
 mod lists;
 mod log;
 mod names;
+mod once;
 pub(super) mod outside;
 mod readers;
+mod records;
 mod row;
 mod runners;
 mod schema;
@@ -42,7 +44,6 @@ use self::readers::{Reader, Readers};
 use self::watch::Watch;
 use self::writer::{Isolation, Write, Writer};
 use super::*;
-use crate::error::{StoreError, StoreErrorKind};
 
 /// A store in one SQLite file.
 pub struct SqliteStore {
@@ -157,6 +158,11 @@ impl Store for SqliteStore {
 
     async fn insert(&self, actions: Vec<Insert>) -> Result<Vec<Option<ActionId>>> {
         self.write_fast(move |write| insert::insert(write, &actions)).await
+    }
+
+    async fn insert_once(&self, receipt: Receipt, actions: Vec<Insert>) -> Result<Once> {
+        receipt.check()?;
+        self.write_fast(move |write| once::insert_once(write, &receipt, &actions)).await
     }
 
     fn insert_statements(&self, action: &Insert) -> Vec<Statement> {
@@ -286,6 +292,31 @@ impl Store for SqliteStore {
 
     async fn clean_orphans(&self, limit: u32) -> Result<u64> {
         self.write(move |write| clean::clean_orphans(write, limit)).await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        // The layout's version, which stands in the head of the file.
+        let version = |connection: &Connection| {
+            connection.pragma_query_value(None, "user_version", |_| Ok(()))
+        };
+        let asking = self.read(move |connection, _| {
+            version(connection).map_err(|error| error::wrap("looking at the file")(error).into())
+        });
+        answered_soon("the SQLite store", asking).await
+    }
+
+    async fn put_records(&self, puts: Vec<PutRecord>) -> Result<Vec<Put>> {
+        check_records(&puts)?;
+        self.write(move |write| records::put(write, &puts)).await
+    }
+
+    async fn records(&self, query: RecordsQuery) -> Result<Vec<Record>> {
+        let now = self.clock.now();
+        self.read(move |connection, _| records::list(connection, &query, now)).await
+    }
+
+    async fn delete_records(&self, kind: RecordKind, keys: Vec<String>) -> Result<Vec<bool>> {
+        self.write(move |write| records::delete(write, &kind, &keys)).await
     }
 
     async fn identity(&self) -> Result<StoreId> {

@@ -29,6 +29,10 @@ const MIGRATIONS: &[Migration] = &[
         what: "the identity of the store, and the journal of what is moved to it",
         sql: include_str!("migrations/2.sql"),
     },
+    Migration {
+        what: "records, receipts of requests, and figures over time",
+        sql: include_str!("migrations/3.sql"),
+    },
 ];
 
 /// The newest version this program knows.
