@@ -380,6 +380,8 @@ pub struct Action {
     pub claim: Option<ClaimId>,
     /// The chain it is an instance of, if it recurs.
     pub chain: Option<ChainId>,
+    /// How many entries its log has.
+    pub log_entries: u32,
 }
 
 impl Action {

@@ -48,6 +48,8 @@ pub struct Query {
     pub offset: u32,
     /// Only what comes after this place in the order.
     pub after: Option<Cursor>,
+    /// How many actions are looked at, at most: see [`Query::within`].
+    pub within: Option<u32>,
 }
 
 impl Default for Query {
@@ -68,6 +70,7 @@ impl Default for Query {
             limit: Some(Self::DEFAULT_LIMIT),
             offset: 0,
             after: None,
+            within: None,
         }
     }
 }
@@ -184,11 +187,92 @@ impl Query {
         self
     }
 
+    /// Looks at no more than so many actions, however large the store: what keeps searching and sorting fast, and a
+    /// count exact up to so many.
+    ///
+    /// They are the first by scheduled date among those that an index finds: in the query's own direction and after its
+    /// cursor when it is sorted by date, the newest first in any other order. All else that the query asks for is looked
+    /// for within these, and they are sorted. An index finds actions by
+    ///
+    /// - their ids, and all of chain, hook, group and status with them; else
+    /// - their chain; else
+    /// - their hook, and status; else
+    /// - their group, and status; else
+    /// - their status alone;
+    ///
+    /// and by a scheduled date that is compared with anything but `!=`. [`Query::window`] is the query for them.
+    ///
+    /// A [`Query::search`] for a number also finds the action with this id, and what is pending or in-progress under the
+    /// claim with this id, however far away they are.
+    ///
+    /// ```
+    /// use action_scheduler::query::{Order, OrderBy};
+    /// use action_scheduler::Query;
+    /// // The slowest question there is: text anywhere, in an order that has no index.
+    /// let query = Query::new().search("order 42").order(OrderBy::LogEntries, Order::Descending).within(10_000);
+    /// ```
+    pub fn within(mut self, actions: u32) -> Self {
+        self.within = Some(actions);
+        self
+    }
+
+    /// The query for all actions that this one looks at, in the order in which it does; none without [`Query::within`].
+    ///
+    /// The last of them is the place from which a search by date goes on, whatever it has found:
+    /// `query.window().map(|all| all.offset(n - 1))`.
+    pub fn window(&self) -> Option<Self> {
+        let limit = Some(self.within?);
+        let mut window = Self {
+            scheduled: self.scheduled.clone(),
+            limit,
+            order: Order::Descending,
+            ..Self::default()
+        };
+        window.scheduled.retain(|(comparator, _)| *comparator != Comparator::NotEqual);
+        if self.order_by == OrderBy::Date {
+            (window.order, window.after) = (self.order, self.after.clone());
+        }
+        if self.ids.is_some() {
+            window.ids.clone_from(&self.ids);
+            window.chain = self.chain;
+            window.hook.clone_from(&self.hook);
+            window.group.clone_from(&self.group);
+            window.statuses.clone_from(&self.statuses);
+        } else if self.chain.is_some() {
+            window.chain = self.chain;
+        } else {
+            window.statuses.clone_from(&self.statuses);
+            match self.hook {
+                Some(_) => window.hook.clone_from(&self.hook),
+                None => window.group.clone_from(&self.group),
+            }
+        }
+        Some(window)
+    }
+
+    /// Whether it asks for nothing but the first of its window, so that a list of them ends by itself.
+    pub(crate) fn is_its_window(&self, window: &Self) -> bool {
+        let asked = Self { within: None, limit: window.limit, offset: 0, ..self.clone() };
+        asked == *window
+    }
+
+    /// The whole number that is searched for, which may be the id of an action or of a claim.
+    pub(crate) fn number_searched(&self) -> Option<i64> {
+        self.search.as_deref()?.trim().parse().ok().filter(|number| *number > 0)
+    }
+
     /// The place of an action in the order of this query, for [`Query::after`].
     pub fn cursor(&self, action: &Action) -> Cursor {
+        let time = |at: Option<Timestamp>| at.map_or(CursorKey::Unset, CursorKey::Time);
         let key = match self.order_by {
             OrderBy::Date => CursorKey::Time(action.scheduled_at),
             OrderBy::Modified => CursorKey::Time(action.modified_at()),
+            OrderBy::Started => time(action.started_at),
+            OrderBy::Finished => time(action.finished_at),
+            OrderBy::Claim => action
+                .claim
+                .map_or(CursorKey::Unset, |claim| CursorKey::Number(claim.get().unsigned_abs())),
+            OrderBy::LogEntries => CursorKey::Number(action.log_entries.into()),
             OrderBy::Hook => CursorKey::Text(action.hook.as_str().to_owned()),
             OrderBy::Group => CursorKey::Text(action.group.as_str().to_owned()),
             OrderBy::Id | OrderBy::None => CursorKey::Id,
@@ -200,6 +284,11 @@ impl Query {
     pub fn check(&self) -> Result<(), Invalid> {
         let fits = |key: &CursorKey| match self.order_by {
             OrderBy::Date | OrderBy::Modified => matches!(key, CursorKey::Time(_)),
+            OrderBy::Started | OrderBy::Finished => {
+                matches!(key, CursorKey::Time(_) | CursorKey::Unset)
+            }
+            OrderBy::Claim => matches!(key, CursorKey::Number(_) | CursorKey::Unset),
+            OrderBy::LogEntries => matches!(key, CursorKey::Number(_)),
             OrderBy::Hook | OrderBy::Group => matches!(key, CursorKey::Text(_)),
             OrderBy::Id | OrderBy::None => *key == CursorKey::Id,
         };
@@ -303,6 +392,14 @@ pub enum OrderBy {
     Group,
     /// The latest change.
     Modified,
+    /// The start of the latest attempt; what never started is the smallest.
+    Started,
+    /// The end; what has not ended is the smallest.
+    Finished,
+    /// The id of the claim; what has none is the smallest.
+    Claim,
+    /// How many entries the log has.
+    LogEntries,
     /// The id.
     Id,
     /// Whatever is fastest; pages are still stable.
@@ -318,10 +415,15 @@ impl FromStr for OrderBy {
             "hook" => OrderBy::Hook,
             "group" => OrderBy::Group,
             "modified" => OrderBy::Modified,
+            "started" => OrderBy::Started,
+            "finished" | "completed" => OrderBy::Finished,
+            "claim_id" => OrderBy::Claim,
+            "log_entries" => OrderBy::LogEntries,
             "id" | "action_id" => OrderBy::Id,
             "none" => OrderBy::None,
             _ => {
-                let expected = "expected date, hook, group, modified, action_id or none";
+                let expected = "expected date, hook, group, modified, started, finished, claim_id, \
+                                log_entries, action_id or none";
                 return Err(Invalid::new("order by", text, expected));
             }
         })
@@ -367,6 +469,10 @@ pub enum CursorKey {
     Time(Timestamp),
     /// A name.
     Text(String),
+    /// A number.
+    Number(u64),
+    /// It has no value, and comes before all that have one.
+    Unset,
     /// The id alone.
     Id,
 }

@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex};
 use action_scheduler::log::NewLogEntry;
 use action_scheduler::store::{
     Admission, Chain, ChainChange, ChainChanged, ChainQuery, Change, ClaimFilter, ClaimRequest,
-    Claiming, CleanBatch, Cleaned, DeadRunner, Export, Exported, Finish, ImportBatch, Imports,
-    ImportsQuery, Insert, NewRunner, Once, Origin, Put, PutRecord, Receipt, Record, RecordKind,
-    Recorded, RecordsQuery, Recovery, Requeue, Runner, Start, Started, Statement, Stats, StoreId,
-    Target,
+    Claiming, ClaimsQuery, CleanBatch, Cleaned, DeadRunner, Export, Exported, Finish, ImportBatch,
+    Imports, ImportsQuery, Insert, NewRunner, Once, OpenClaim, Origin, Put, PutRecord, Receipt,
+    Record, RecordKind, Recorded, RecordsQuery, Recovery, Requeue, Runner, Start, Started,
+    Statement, Stats, StoreId, Tally, TallyBy, Target,
 };
 use action_scheduler::time::Clock;
 use action_scheduler::{
-    Action, ActionId, ChainId, ClaimId, Context, Error, Hook, LogEntry, Query, Result, RunnerId,
-    Store, StoreError, StoreErrorKind,
+    Action, ActionId, ChainId, ClaimId, Context, Error, Group, Hook, LogEntry, Query, Result,
+    RunnerId, Store, StoreError, StoreErrorKind,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -212,13 +212,8 @@ impl Store for FaultyStore {
     async fn delete(&self, target: Target) -> Result<Vec<Change>> {
         self.answer(self.reach().await?.delete(target).await)
     }
-    async fn requeue(
-        &self,
-        ids: Vec<ActionId>,
-        to: Requeue,
-        context: &Context,
-    ) -> Result<Vec<Change>> {
-        self.answer(self.reach().await?.requeue(ids, to, context).await)
+    async fn requeue(&self, target: Target, to: Requeue, context: &Context) -> Result<Vec<Change>> {
+        self.answer(self.reach().await?.requeue(target, to, context).await)
     }
     async fn fetch(&self, ids: Vec<ActionId>) -> Result<Vec<Action>> {
         self.answer(self.reach().await?.fetch(ids).await)
@@ -262,6 +257,15 @@ impl Store for FaultyStore {
     }
     async fn hooks(&self) -> Result<Vec<Hook>> {
         self.answer(self.reach().await?.hooks().await)
+    }
+    async fn groups(&self) -> Result<Vec<Group>> {
+        self.answer(self.reach().await?.groups().await)
+    }
+    async fn tally(&self, by: TallyBy) -> Result<Vec<Tally>> {
+        self.answer(self.reach().await?.tally(by).await)
+    }
+    async fn claims(&self, query: ClaimsQuery) -> Result<Vec<OpenClaim>> {
+        self.answer(self.reach().await?.claims(query).await)
     }
     async fn stats(&self) -> Result<Stats> {
         self.answer(self.reach().await?.stats().await)

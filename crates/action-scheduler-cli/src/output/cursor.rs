@@ -13,6 +13,8 @@ pub fn to_text(cursor: &Cursor) -> String {
             let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
             format!("x{hex}-{id}")
         }
+        CursorKey::Number(number) => format!("n{number}-{id}"),
+        CursorKey::Unset => format!("u-{id}"),
         CursorKey::Id => format!("i-{id}"),
     }
 }
@@ -33,6 +35,8 @@ fn read(text: &str) -> Option<Cursor> {
     let key = match rest.next()? {
         't' => CursorKey::Time(Timestamp::from_microsecond(rest.as_str().parse().ok()?).ok()?),
         'x' => CursorKey::Text(from_hex(rest.as_str())?),
+        'n' => CursorKey::Number(rest.as_str().parse().ok()?),
+        'u' if rest.as_str().is_empty() => CursorKey::Unset,
         'i' if rest.as_str().is_empty() => CursorKey::Id,
         _ => return None,
     };
@@ -67,6 +71,8 @@ mod tests {
                     CursorKey::Time(Timestamp::from_microsecond(micros).unwrap())
                 }),
                 any::<String>().prop_map(CursorKey::Text),
+                any::<u64>().prop_map(CursorKey::Number),
+                Just(CursorKey::Unset),
                 Just(CursorKey::Id),
             ],
         ) {
@@ -75,7 +81,7 @@ mod tests {
         }
 
         #[test]
-        fn any_other_text_is_refused_without_a_panic(text in "[txi]?.{0,20}") {
+        fn any_other_text_is_refused_without_a_panic(text in "[txnui]?.{0,20}") {
             let _ = parse(&text);
         }
     }

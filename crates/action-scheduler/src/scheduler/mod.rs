@@ -15,7 +15,7 @@ use tokio::sync::watch;
 pub use ensure::Ensured;
 pub use scheduling::Scheduling;
 
-use crate::action::{Action, ActionId, ChainId, Hook, NewAction, Priority, Status};
+use crate::action::{Action, ActionId, ChainId, Group, Hook, NewAction, Priority, Status};
 use crate::error::{Error, Invalid, Result};
 use crate::handler::{Failure, Function, Handler, Handlers};
 use crate::log::{Context, LogEntry, NewLogEntry, Step};
@@ -24,8 +24,8 @@ use crate::policy::{HookPattern, LogLevel, Policies};
 use crate::query::{Order, OrderBy, Query};
 use crate::schedule::{Interval, Recurrence};
 use crate::store::{
-    Chain, ChainChange, ChainChanged, ChainQuery, Change, Insert, Requeue, Runner, Statement,
-    Stats, Store, Target,
+    Chain, ChainChange, ChainChanged, ChainQuery, Change, ClaimsQuery, Insert, OpenClaim, Requeue,
+    Runner, Statement, Stats, Store, Tally, TallyBy, Target,
 };
 use crate::time::parse_date;
 
@@ -334,6 +334,27 @@ impl Scheduler {
         self.0.store.stats().await
     }
 
+    /// The hooks that actions have or had, by name.
+    pub async fn hooks(&self) -> Result<Vec<Hook>> {
+        self.0.store.hooks().await
+    }
+
+    /// The groups that actions have or had, by name.
+    pub async fn groups(&self) -> Result<Vec<Group>> {
+        self.0.store.groups().await
+    }
+
+    /// How many actions of each hook or group have each status, by name. As many steps as there are actions, which takes
+    /// seconds where there are millions.
+    pub async fn tally(&self, by: TallyBy) -> Result<Vec<Tally>> {
+        self.0.store.tally(by).await
+    }
+
+    /// The claims that still hold something pending or in-progress, by id.
+    pub async fn open_claims(&self, query: ClaimsQuery) -> Result<Vec<OpenClaim>> {
+        self.0.store.claims(query).await
+    }
+
     /// The runners that are known.
     pub async fn runners(&self) -> Result<Vec<Runner>> {
         self.0.store.runners().await
@@ -421,7 +442,7 @@ impl Scheduler {
         verb: &'static str,
         allowed: &'static str,
     ) -> Result<()> {
-        let changes = self.0.store.requeue(vec![id], to, &self.0.context).await?;
+        let changes = self.0.store.requeue(Target::Ids(vec![id]), to, &self.0.context).await?;
         check(&changes, verb, allowed)
     }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::action::{ActionId, Status};
-use crate::query::Query;
+use crate::query::{Claimed, Query};
 
 /// The actions that something is done to.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,4 +34,28 @@ pub enum Requeue {
     RunNow,
     /// A pending action is due at another date.
     At(Timestamp),
+}
+
+impl Requeue {
+    /// The statuses from which it is done.
+    pub fn allowed(self) -> &'static [Status] {
+        match self {
+            Requeue::Rerun => &[Status::Complete, Status::Failed, Status::Canceled],
+            Requeue::RunNow | Requeue::At(_) => &[Status::Pending],
+        }
+    }
+
+    /// The same target without those claimed actions that it is not done to; none when nothing can be left.
+    pub(crate) fn narrow(self, target: Target) -> Option<Target> {
+        match (self, target) {
+            (Requeue::RunNow | Requeue::At(_), Target::Matching(mut query)) => {
+                match query.claimed {
+                    None | Some(Claimed::None) => query.claimed = Some(Claimed::None),
+                    Some(Claimed::Any | Claimed::By(_)) => return None,
+                }
+                Some(Target::Matching(query))
+            }
+            (_, target) => Some(target),
+        }
+    }
 }

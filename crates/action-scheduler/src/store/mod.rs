@@ -24,6 +24,7 @@ mod records;
 mod runners;
 pub mod sqlite;
 mod stats;
+mod tally;
 mod url;
 
 use std::time::Duration;
@@ -46,8 +47,9 @@ pub use self::records::{
 };
 pub use self::runners::*;
 pub use self::stats::*;
+pub use self::tally::*;
 pub use self::url::{Migration, StoreUrl, open};
-use crate::action::{Action, ActionId, ChainId, ClaimId, Hook, RunnerId};
+use crate::action::{Action, ActionId, ChainId, ClaimId, Group, Hook, RunnerId};
 use crate::error::{Result, StoreError, StoreErrorKind};
 use crate::log::{Context, LogEntry, NewLogEntry};
 use crate::query::Query;
@@ -137,13 +139,8 @@ pub trait Store: Send + Sync + 'static {
     /// Deletes actions that are not in-progress, with their log; the chain of a deleted pending instance ends.
     async fn delete(&self, target: Target) -> Result<Vec<Change>>;
 
-    /// Puts actions (back) into the queue.
-    async fn requeue(
-        &self,
-        ids: Vec<ActionId>,
-        to: Requeue,
-        context: &Context,
-    ) -> Result<Vec<Change>>;
+    /// Puts actions (back) into the queue. What a runner may be about to start is not run now nor given another date.
+    async fn requeue(&self, target: Target, to: Requeue, context: &Context) -> Result<Vec<Change>>;
 
     /// The actions with these ids that exist, in the order asked for.
     async fn fetch(&self, ids: Vec<ActionId>) -> Result<Vec<Action>>;
@@ -151,7 +148,7 @@ pub trait Store: Send + Sync + 'static {
     /// The actions a query asks for, in its order.
     async fn query(&self, query: Query) -> Result<Vec<Action>>;
 
-    /// How many actions a query asks for; its limit, offset and cursor do not count.
+    /// How many actions a query asks for; its limit, offset and cursor do not count, but what it looks within does.
     async fn count(&self, query: Query) -> Result<u64>;
 
     /// Adds entries to the log of actions that exist.
@@ -180,6 +177,16 @@ pub trait Store: Send + Sync + 'static {
 
     /// The hooks that actions have or had; those that were only asked for may be among them.
     async fn hooks(&self) -> Result<Vec<Hook>>;
+
+    /// The groups that actions have or had; those that were only asked for may be among them.
+    async fn groups(&self) -> Result<Vec<Group>>;
+
+    /// How many actions of each hook or group have each status, by name. Exact, and therefore as many steps as there are
+    /// actions: nothing to be called for each page.
+    async fn tally(&self, by: TallyBy) -> Result<Vec<Tally>>;
+
+    /// The claims that still hold something pending or in-progress, by id.
+    async fn claims(&self, query: ClaimsQuery) -> Result<Vec<OpenClaim>>;
 
     /// Figures about the whole store.
     async fn stats(&self) -> Result<Stats>;

@@ -24,7 +24,7 @@ pub async fn a_pending_action_is_held_and_left_alone(store: StoreUnderTest) {
     assert!(store.claim_due(runner, 10).await.is_none(), "not claimed");
     assert_eq!(store.next_due(Default::default()).await.unwrap(), None);
     let refused = [Change::Refused(id, Status::Canceled)];
-    let rerun = store.requeue(vec![id], Requeue::Rerun, &context()).await.unwrap();
+    let rerun = store.requeue(Target::Ids(vec![id]), Requeue::Rerun, &context()).await.unwrap();
     assert_eq!(rerun, refused);
     assert_eq!(store.delete(Target::Ids(vec![id])).await.unwrap(), refused);
     store.clock().advance(seconds(10_000_000));
@@ -153,7 +153,7 @@ pub async fn the_date_that_a_chain_owes_comes_with_it(store: StoreUnderTest) {
     let from = origin_of(&store);
     let date = from.in_seconds(500);
     let id = from.put(hourly("renew", date)).await;
-    from.requeue(vec![id], Requeue::RunNow, &context()).await.unwrap();
+    from.requeue(Target::Ids(vec![id]), Requeue::RunNow, &context()).await.unwrap();
     store.take_in(&from).await;
     let target = store.admitted(&from, &[id], &[]).await.actions[0].target;
     let runner = store.new_runner("host:1").await;

@@ -214,13 +214,13 @@ pub async fn a_rerun_instance_does_not_continue_the_chain(store: StoreUnderTest)
         let before = store.chain(chain).await;
         assert_eq!(before.failures, 1);
         for outcome in [Outcome::Complete, Outcome::Failed, Outcome::Complete] {
-            store.requeue(vec![running.id], Requeue::Rerun, &context()).await.unwrap();
+            store.requeue(Target::Ids(vec![running.id]), Requeue::Rerun, &context()).await.unwrap();
             let again = store.run(running.id).await;
             let answer = store.report(again.ended_then(outcome, date, Some(2))).await;
             assert_eq!(answer, recorded(), "{outcome:?} after {first:?}");
             assert_eq!(store.chain(chain).await, before, "{outcome:?} after {first:?}");
         }
-        store.requeue(vec![running.id], Requeue::Rerun, &context()).await.unwrap();
+        store.requeue(Target::Ids(vec![running.id]), Requeue::Rerun, &context()).await.unwrap();
         store.cancel_ids(&[running.id]).await;
         assert_eq!(store.chain(chain).await, before, "after its cancellation");
         store.delete(Target::Ids(vec![running.id])).await.unwrap();
@@ -236,7 +236,7 @@ pub async fn a_rerun_of_a_paused_chain_leaves_it_paused(store: StoreUnderTest) {
     store.report(running.ended_then(Outcome::Failed, date, Some(1))).await;
     let before = store.chain(chain).await;
     assert_eq!(before.state, ChainState::Paused);
-    store.requeue(vec![running.id], Requeue::Rerun, &context()).await.unwrap();
+    store.requeue(Target::Ids(vec![running.id]), Requeue::Rerun, &context()).await.unwrap();
     let again = store.run(running.id).await;
     let answer = store.report(again.ended_then(Outcome::Complete, date, Some(1))).await;
     assert_eq!(answer, recorded());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use action_scheduler::action::{ActionId, ChainId, Priority, RunnerId};
 use action_scheduler::store::{
-    ClaimFilter, ClaimRequest, Claiming, Outcome, Pick, Requeue, Started,
+    ClaimFilter, ClaimRequest, Claiming, Outcome, Pick, Requeue, Started, Target,
 };
 use action_scheduler::{Hook, Schedule, Store};
 use tokio::task::JoinSet;
@@ -354,7 +354,7 @@ pub async fn a_clock_that_goes_backwards_loses_nothing(store: StoreUnderTest) {
 pub async fn the_date_owed_to_a_chain_is_told(store: StoreUnderTest) {
     let date = store.in_seconds(3600);
     let id = store.put(hourly("renew", date)).await;
-    store.requeue(vec![id], Requeue::RunNow, &context()).await.unwrap();
+    store.requeue(Target::Ids(vec![id]), Requeue::RunNow, &context()).await.unwrap();
     let runner = store.new_runner("host:1").await;
     let owed = async |id: ActionId| -> (ChainId, Option<jiff::Timestamp>) {
         let claim = store.claim_ids(runner, &[id]).await;
@@ -366,7 +366,7 @@ pub async fn the_date_owed_to_a_chain_is_told(store: StoreUnderTest) {
     assert_eq!(first, Some(date));
     // Asked for once more, it still owes the date it had at first.
     store.clock().advance(seconds(-60));
-    store.requeue(vec![id], Requeue::RunNow, &context()).await.unwrap();
+    store.requeue(Target::Ids(vec![id]), Requeue::RunNow, &context()).await.unwrap();
     assert_eq!(owed(id).await.1, Some(date));
     let running = store.run_by(runner, id).await;
     store.report(running.ended_then(Outcome::Complete, first, None)).await;
@@ -375,7 +375,7 @@ pub async fn the_date_owed_to_a_chain_is_told(store: StoreUnderTest) {
     assert_eq!(owed(next).await, (chain, None));
     // Run late, an instance owes nothing.
     store.clock().advance(seconds(7200));
-    store.requeue(vec![next], Requeue::RunNow, &context()).await.unwrap();
+    store.requeue(Target::Ids(vec![next]), Requeue::RunNow, &context()).await.unwrap();
     assert_eq!(owed(next).await, (chain, None));
 }
 

@@ -1,7 +1,7 @@
 //! Exporting: actions and chains with all that belongs to them.
 
 use action_scheduler::action::{ActionId, Status, Unique};
-use action_scheduler::store::{Export, Requeue};
+use action_scheduler::store::{Export, Requeue, Target};
 
 use super::StoreUnderTest;
 use super::origin::{ALL, ALL_CHAINS, origin_of};
@@ -39,7 +39,7 @@ pub async fn an_export_has_the_log_the_key_and_the_chain(store: StoreUnderTest) 
 pub async fn an_export_tells_the_date_that_a_chain_owes(store: StoreUnderTest) {
     let date = store.in_seconds(500);
     let id = store.put(hourly("renew", date)).await;
-    store.requeue(vec![id], Requeue::RunNow, &context()).await.unwrap();
+    store.requeue(Target::Ids(vec![id]), Requeue::RunNow, &context()).await.unwrap();
     let exported = store.exported(Export::Ids(vec![id])).await;
     assert_eq!(exported.chains[0].owed, Some(date));
 }

@@ -106,7 +106,7 @@ pub async fn what_is_held_becomes_what_is_given(store: StoreUnderTest) {
     assert_eq!(store.admitted(&from, &[id], &[]).await.actions, imports.actions);
     assert_eq!(store.status(id).await, Status::Failed);
     // And back.
-    from.requeue(vec![id], Requeue::Rerun, &context()).await.unwrap();
+    from.requeue(Target::Ids(vec![id]), Requeue::Rerun, &context()).await.unwrap();
     assert_eq!(store.take_in(&from).await.actions[0].state, ImportState::Held);
     store.admitted(&from, &[id], &[]).await;
     assert_eq!(store.status(id).await, Status::Pending);
@@ -123,7 +123,7 @@ pub async fn a_copied_action_that_runs_again_here_is_left_alone(store: StoreUnde
     let id = from.put(action("a")).await;
     from.run_to(id, Outcome::Failed).await;
     store.take_in(&from).await;
-    store.requeue(vec![id], Requeue::Rerun, &context()).await.unwrap();
+    store.requeue(Target::Ids(vec![id]), Requeue::Rerun, &context()).await.unwrap();
     let record = store.record(id).await;
     assert_eq!(store.take_in(&from).await.actions[0].state, ImportState::Admitted);
     assert_eq!(store.record(id).await, record);
@@ -141,7 +141,7 @@ pub async fn a_copied_action_that_was_deleted_stays_deleted(store: StoreUnderTes
     store.delete(Target::Ids(vec![id])).await.unwrap();
     assert_eq!(store.take_in(&from).await.actions[0].state, ImportState::Copied);
     assert_eq!(store.find(id).await, None);
-    from.requeue(vec![id], Requeue::Rerun, &context()).await.unwrap();
+    from.requeue(Target::Ids(vec![id]), Requeue::Rerun, &context()).await.unwrap();
     let imports = store.take_in(&from).await;
     assert_eq!(imports.actions, [Imported { source: id, target: id, state: ImportState::Held }]);
     store.admitted(&from, &[id], &[]).await;

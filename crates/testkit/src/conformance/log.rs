@@ -3,7 +3,7 @@
 use action_scheduler::Context;
 use action_scheduler::action::{ActionId, Attempt};
 use action_scheduler::log::{NewLogEntry, Step};
-use action_scheduler::store::{ChainChange, Finish, Outcome, Requeue, Start};
+use action_scheduler::store::{ChainChange, Finish, Outcome, Requeue, Start, Target};
 
 use super::scene::*;
 use super::{DatesKept, StoreUnderTest};
@@ -18,7 +18,7 @@ pub async fn every_step_is_in_the_log(store: StoreUnderTest) {
     let claim = store.claim_ids(runner, &[id]).await.id;
     store.release(vec![claim], &by("stop")).await.unwrap();
     tick();
-    store.requeue(vec![id], Requeue::RunNow, &by("Zoë")).await.unwrap();
+    store.requeue(Target::Ids(vec![id]), Requeue::RunNow, &by("Zoë")).await.unwrap();
     tick();
     let claim = store.claim_ids(runner, &[id]).await.id;
     let start = Start { action: id, claim, log: true };
@@ -37,7 +37,7 @@ pub async fn every_step_is_in_the_log(store: StoreUnderTest) {
     tick();
     store.cancel(action_scheduler::store::Target::Ids(vec![id]), None, &by("CLI")).await.unwrap();
     tick();
-    store.requeue(vec![id], Requeue::Rerun, &by("CLI")).await.unwrap();
+    store.requeue(Target::Ids(vec![id]), Requeue::Rerun, &by("CLI")).await.unwrap();
 
     let begin = store.in_seconds(-9);
     let one = Some(Attempt(1));

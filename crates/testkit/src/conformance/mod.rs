@@ -36,7 +36,9 @@ pub mod requeue;
 mod scene;
 pub mod start_finish;
 pub mod stats;
+pub mod tally;
 pub mod unique;
+pub mod within;
 
 use std::any::Any;
 use std::fmt;
@@ -278,6 +280,7 @@ macro_rules! conformance_suite {
             a_pending_action_can_be_run_now,
             a_pending_action_can_be_given_another_date,
             what_the_status_does_not_allow_is_refused,
+            what_a_query_asks_for_is_requeued,
             what_is_requeued_wakes_who_waits,
             a_new_date_is_not_owed,
         );
@@ -301,8 +304,24 @@ macro_rules! conformance_suite {
             pages_together_are_the_whole_list,
             a_cursor_is_a_place_and_not_an_action,
             a_cursor_of_another_order_is_refused,
+            an_action_tells_how_long_its_log_is,
             fetch_keeps_the_order_asked_for,
             each_hook_is_named_once,
+            each_group_is_named_once,
+        );
+        $crate::conformance_topic!($make_store, within:
+            by_date_the_first_are_looked_at,
+            in_other_orders_the_newest_are_looked_at,
+            what_an_index_finds_is_looked_at,
+            the_rest_is_looked_for_within,
+            a_search_goes_on_after_its_window,
+            a_number_finds_its_action_however_far,
+            changes_keep_to_the_window,
+        );
+        $crate::conformance_topic!($make_store, tally:
+            actions_are_counted_by_hook_and_group,
+            a_name_without_actions_is_not_counted,
+            open_claims_say_what_they_hold,
         );
         $crate::conformance_topic!($make_store, log:
             every_step_is_in_the_log,

@@ -1,6 +1,7 @@
 //! Finding actions: every key, every order, every page.
 
 use action_scheduler::action::{Action, ActionId, Status};
+use action_scheduler::log::Step;
 use action_scheduler::query::{ArgsMatch, Claimed, Comparator, Cursor, CursorKey, Order, OrderBy};
 use action_scheduler::store::Outcome;
 use action_scheduler::{Error, Query};
@@ -17,11 +18,21 @@ const COMPARATORS: [Comparator; 6] = [
     Comparator::Greater,
 ];
 
-const ORDERS: [OrderBy; 6] =
-    [OrderBy::Date, OrderBy::Hook, OrderBy::Group, OrderBy::Modified, OrderBy::Id, OrderBy::None];
+const ORDERS: [OrderBy; 10] = [
+    OrderBy::Date,
+    OrderBy::Hook,
+    OrderBy::Group,
+    OrderBy::Modified,
+    OrderBy::Started,
+    OrderBy::Finished,
+    OrderBy::Claim,
+    OrderBy::LogEntries,
+    OrderBy::Id,
+    OrderBy::None,
+];
 
 /// Some forty actions of all kinds, with many that are equal in date, hook and group.
-async fn all_kinds(store: &StoreUnderTest) -> Vec<Action> {
+pub(super) async fn all_kinds(store: &StoreUnderTest) -> Vec<Action> {
     let runner = store.new_runner("host:1").await;
     for number in 0..40 {
         let name = ["a", "b", "B", "é"][number % 4];
@@ -305,7 +316,7 @@ pub async fn args_contain_json(store: StoreUnderTest) {
     }
 }
 
-fn sorted(all: &[Action], by: OrderBy, order: Order) -> Vec<ActionId> {
+pub(super) fn sorted(all: &[Action], by: OrderBy, order: Order) -> Vec<ActionId> {
     let mut all: Vec<&Action> = all.iter().collect();
     all.sort_by(|left, right| {
         let by_key = match by {
@@ -313,6 +324,11 @@ fn sorted(all: &[Action], by: OrderBy, order: Order) -> Vec<ActionId> {
             OrderBy::Hook => left.hook.cmp(&right.hook),
             OrderBy::Group => left.group.cmp(&right.group),
             OrderBy::Modified => left.modified_at().cmp(&right.modified_at()),
+            // What has no value comes before all that have one.
+            OrderBy::Started => left.started_at.cmp(&right.started_at),
+            OrderBy::Finished => left.finished_at.cmp(&right.finished_at),
+            OrderBy::Claim => left.claim.cmp(&right.claim),
+            OrderBy::LogEntries => left.log_entries.cmp(&right.log_entries),
             OrderBy::Id | OrderBy::None => std::cmp::Ordering::Equal,
         };
         let ascending = by_key.then(left.id.cmp(&right.id));
@@ -365,7 +381,7 @@ pub async fn pages_together_are_the_whole_list(store: StoreUnderTest) {
     assert_eq!(paged(&store, narrow.limit(3)).await, whole);
 }
 
-async fn paged(store: &StoreUnderTest, query: Query) -> Vec<ActionId> {
+pub(super) async fn paged(store: &StoreUnderTest, query: Query) -> Vec<ActionId> {
     let mut ids = Vec::new();
     let mut page_query = query.clone();
     loop {
@@ -405,12 +421,33 @@ pub async fn a_cursor_of_another_order_is_refused(store: StoreUnderTest) {
         (OrderBy::Hook, CursorKey::Time(store.now())),
         (OrderBy::Id, CursorKey::Time(store.now())),
         (OrderBy::Group, CursorKey::Id),
+        (OrderBy::Modified, CursorKey::Unset),
+        (OrderBy::Started, CursorKey::Number(1)),
+        (OrderBy::Claim, CursorKey::Time(store.now())),
+        (OrderBy::LogEntries, CursorKey::Unset),
     ];
     for (by, key) in wrong {
         let query = Query::new().order(by, Order::Ascending).after(Cursor { key, id });
         let answer = store.share().query(query.clone()).await;
         assert!(matches!(answer, Err(Error::Invalid(_))), "{query:?}: {answer:?}");
     }
+}
+
+/// An action tells how many entries its log has, whatever it went through.
+pub async fn an_action_tells_how_long_its_log_is(store: StoreUnderTest) {
+    let mut all = all_kinds(&store).await;
+    let noted = all[3].id;
+    let note = entry(Step::Note, "a note");
+    store.append_log(vec![(noted, note.clone()), (noted, note)], &context()).await.unwrap();
+    all[3].log_entries += 2;
+    let mut lengths = std::collections::BTreeSet::new();
+    for action in all {
+        let log = store.log_of(action.id).await;
+        assert_eq!(action.log_entries as usize, log.len(), "action {}", action.id);
+        assert_eq!(store.action(action.id).await.log_entries, action.log_entries);
+        lengths.insert(action.log_entries);
+    }
+    assert!(lengths.len() > 3, "logs of different lengths: {lengths:?}");
 }
 
 /// Fetch gives what exists, in the order asked for.
@@ -431,4 +468,13 @@ pub async fn each_hook_is_named_once(store: StoreUnderTest) {
     let mut hooks = store.hooks().await.unwrap();
     hooks.sort();
     assert_eq!(hooks, [hook("a"), hook("b"), hook("é")]);
+}
+
+/// Each group that any action has is named once; the default group is one of them.
+pub async fn each_group_is_named_once(store: StoreUnderTest) {
+    assert_eq!(store.groups().await.unwrap(), []);
+    let names = ["b", "", "b", "é", "B"];
+    store.put_all(names.map(|name| action("a").group(group(name)))).await;
+    let groups = store.groups().await.unwrap();
+    assert_eq!(groups, ["", "B", "b", "é"].map(group));
 }

@@ -2,14 +2,16 @@
 
 use action_scheduler::action::{ActionId, Attempt, Status};
 use action_scheduler::log::Step;
-use action_scheduler::store::{Change, Outcome, Requeue};
+use action_scheduler::store::{Change, Outcome, Requeue, Target};
 
 use super::StoreUnderTest;
 use super::scene::*;
+use action_scheduler::Query;
+use action_scheduler::query::Claimed;
 
 impl StoreUnderTest {
     async fn requeue_one(&self, id: ActionId, to: Requeue) -> Change {
-        let answers = self.requeue(vec![id], to, &context()).await.unwrap();
+        let answers = self.requeue(Target::Ids(vec![id]), to, &context()).await.unwrap();
         assert_eq!(answers.len(), 1);
         answers[0]
     }
@@ -88,7 +90,7 @@ pub async fn what_the_status_does_not_allow_is_refused(store: StoreUnderTest) {
     ];
     let before = store.fetch(ids.clone()).await.unwrap();
     for to in [Requeue::RunNow, Requeue::At(store.in_seconds(60))] {
-        let answers = store.requeue(all.clone(), to, &context()).await.unwrap();
+        let answers = store.requeue(Target::Ids(all.clone()), to, &context()).await.unwrap();
         assert_eq!(answers, pending_ones, "{to:?}");
     }
     for (id, status) in
@@ -98,6 +100,38 @@ pub async fn what_the_status_does_not_allow_is_refused(store: StoreUnderTest) {
     }
     assert_eq!(store.fetch(ids).await.unwrap(), before);
     assert_eq!(store.action(claimed).await.claim, Some(claim));
+}
+
+/// A query is for what its status, and no claim, allows; so many of that as its limit says.
+pub async fn what_a_query_asks_for_is_requeued(store: StoreUnderTest) {
+    let ids = store.put_all((0..8).map(|n| action_at("a", store.in_seconds(3600 + n)))).await;
+    let runner = store.new_runner("host:1").await;
+    store.claim_ids(runner, &[ids[0]]).await;
+    store.run(ids[1]).await;
+    for id in &ids[2..5] {
+        store.run_to(*id, Outcome::Failed).await;
+    }
+    let requeue = async |query: Query, to| {
+        let target = Target::Matching(Box::new(query));
+        let done = store.requeue(target, to, &context()).await.unwrap();
+        let done: Vec<ActionId> = done
+            .into_iter()
+            .map(|change| match change {
+                Change::Done(id) => id,
+                other => panic!("{other:?} is passed over"),
+            })
+            .collect();
+        done
+    };
+    assert_eq!(requeue(everything(), Requeue::RunNow).await, ids[5..]);
+    assert_eq!(requeue(everything().limit(2), Requeue::Rerun).await, ids[2..4]);
+    assert_eq!(requeue(everything().status(Status::InProgress), Requeue::Rerun).await, []);
+    assert_eq!(requeue(everything().claimed(Claimed::Any), Requeue::RunNow).await, []);
+    assert_eq!(store.status(ids[4]).await, Status::Failed);
+    let later = Requeue::At(store.in_seconds(60));
+    let given = requeue(everything().offset(1).limit(2), later).await;
+    assert_eq!(given, [ids[3], ids[5]]);
+    assert_eq!(store.action(ids[5]).await.scheduled_at, store.in_seconds(60));
 }
 
 /// Who waits for work hears of it.

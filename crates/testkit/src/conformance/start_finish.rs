@@ -347,7 +347,7 @@ pub async fn only_success_and_retry_follow_a_timeout(store: StoreUnderTest) {
 pub async fn a_rerun_ends_the_wait_for_a_timed_out_handler(store: StoreUnderTest) {
     let id = store.put(action("a")).await;
     let old = store.run_to(id, Outcome::TimedOut).await;
-    store.requeue(vec![id], Requeue::Rerun, &context()).await.unwrap();
+    store.requeue(Target::Ids(vec![id]), Requeue::Rerun, &context()).await.unwrap();
     assert_eq!(store.report(old.ended(Outcome::Complete)).await, Recorded::Superseded);
     let new = store.run_to(id, Outcome::Failed).await;
     assert_eq!(new.attempt, Attempt(2));
@@ -360,7 +360,7 @@ pub async fn a_rerun_ends_the_wait_for_a_timed_out_handler(store: StoreUnderTest
 pub async fn a_new_attempt_has_no_end_yet(store: StoreUnderTest) {
     let id = store.put(action("a")).await;
     store.run_to(id, Outcome::Failed).await;
-    store.requeue(vec![id], Requeue::Rerun, &context()).await.unwrap();
+    store.requeue(Target::Ids(vec![id]), Requeue::Rerun, &context()).await.unwrap();
     store.clock().advance(seconds(7));
     store.run(id).await;
     let action = store.action(id).await;

@@ -70,7 +70,7 @@ pub async fn the_figures_hold_after_every_step(store: StoreUnderTest) {
         store.run_to(id, outcome).await;
         check_figures(&store).await;
     }
-    store.requeue(vec![ids[1]], Requeue::Rerun, &context()).await.unwrap();
+    store.requeue(Target::Ids(vec![ids[1]]), Requeue::Rerun, &context()).await.unwrap();
     check_figures(&store).await;
     store.cancel_ids(&[ids[0], ids[1]]).await;
     check_figures(&store).await;

@@ -221,7 +221,8 @@ pub async fn what_comes_back_into_the_queue_is_never_refused(store: StoreUnderTe
         store.run_to(failed, Outcome::Failed).await;
         let third = store.put(new.clone()).await;
 
-        let rerun = store.requeue(vec![failed], Requeue::Rerun, &context()).await.unwrap();
+        let rerun =
+            store.requeue(Target::Ids(vec![failed]), Requeue::Rerun, &context()).await.unwrap();
         assert_eq!(rerun, [action_scheduler::store::Change::Done(failed)], "{rule:?}");
         let retried = slow.ended(Outcome::Retry { at: store.in_seconds(1) });
         assert_eq!(store.report(retried).await, recorded(), "{rule:?}");

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use action_scheduler::action::{ActionId, ClaimId, RunnerId, Status};
 use action_scheduler::log::Step;
 use action_scheduler::store::{
-    Claim, ClaimRequest, ClaimedAction, ClaimedChain, Claiming, DeadRunner, Finish, NewRunner,
-    Outcome, Pick, Recorded, Recovery, Runner, Start, Started, Stranded,
+    Claim, ClaimRequest, ClaimedAction, ClaimedChain, Claiming, ClaimsQuery, DeadRunner, Finish,
+    NewRunner, OpenClaim, Outcome, Pick, Recorded, Recovery, Runner, Start, Started, Stranded,
 };
 use action_scheduler::{Context, Schedule};
 use jiff::Timestamp;
 
-use super::state::{Row, State};
+use super::state::{Holder, Row, State};
 
 impl State {
     pub(super) fn claim(&mut self, request: &ClaimRequest, now: Timestamp) -> Claiming {
@@ -58,7 +58,7 @@ impl State {
             return Claiming::Nothing;
         }
         let Some(claim) = ClaimId::new(self.new_id()) else { return Claiming::Nothing };
-        self.claims.insert(claim, request.runner);
+        self.claims.insert(claim, Holder { runner: request.runner, claimed_at: now });
         for (.., id) in &picked {
             if let Some(row) = self.actions.get_mut(id) {
                 row.action.claim = Some(claim);
@@ -183,6 +183,29 @@ impl State {
         self.claims.retain(|claim, _| open.contains(claim));
     }
 
+    pub(super) fn open_claims(&self, query: ClaimsQuery) -> Vec<OpenClaim> {
+        let count = |claim: ClaimId, status| {
+            let held = self.actions.values().map(|row| &row.action);
+            let held = held.filter(|one| one.claim == Some(claim) && one.status == status).count();
+            u32::try_from(held).unwrap_or(u32::MAX)
+        };
+        let limit = query.limit.map_or(usize::MAX, |limit| limit as usize);
+        let wanted = self
+            .claims
+            .iter()
+            .filter(|(_, holder)| query.runner.is_none_or(|runner| runner == holder.runner));
+        wanted
+            .take(limit)
+            .map(|(id, holder)| OpenClaim {
+                id: *id,
+                runner: Some(holder.runner),
+                claimed_at: holder.claimed_at,
+                waiting: count(*id, Status::Pending),
+                in_progress: count(*id, Status::InProgress),
+            })
+            .collect()
+    }
+
     // Runners.
 
     pub(super) fn register(&mut self, runner: NewRunner, now: Timestamp) -> RunnerId {
@@ -239,7 +262,7 @@ impl State {
         let released = self.release(|claim| lost.contains(&claim), context, now);
         let mut stranded = Vec::new();
         for (id, claim) in self.in_progress(&lost) {
-            let runner = self.claims.get(&claim).copied();
+            let runner = self.claims.get(&claim).map(|holder| holder.runner);
             let runner = runner.filter(|runner| self.runners.contains_key(runner));
             let Some(action) = self.claimed_action(id) else { continue };
             stranded.push(Stranded { action, claim, runner });
@@ -250,7 +273,7 @@ impl State {
     }
 
     fn claims_where(&self, is_wanted: impl Fn(RunnerId) -> bool) -> BTreeSet<ClaimId> {
-        let wanted = self.claims.iter().filter(|(_, runner)| is_wanted(**runner));
+        let wanted = self.claims.iter().filter(|(_, holder)| is_wanted(holder.runner));
         wanted.map(|(claim, _)| *claim).collect()
     }
 

@@ -33,6 +33,15 @@ fn is_found(text: &str, action: &Action) -> bool {
         || action.claim.is_some_and(|claim| claim.to_string() == text)
 }
 
+/// Whether the text searched for is the action's id, or that of the claim that holds it.
+pub(super) fn is_named(query: &Query, action: &Action) -> bool {
+    query.search.as_ref().is_some_and(|text| {
+        action.id.to_string() == *text
+            || !action.status.is_finished()
+                && action.claim.is_some_and(|claim| claim.to_string() == *text)
+    })
+}
+
 fn args_match(wanted: &ArgsMatch, args: &Args) -> bool {
     match wanted {
         ArgsMatch::Exact(exact) => exact == args,
@@ -58,6 +67,9 @@ pub(super) fn compare(order: Order, left: &Cursor, right: &Cursor) -> Ordering {
     let by_key = match (&left.key, &right.key) {
         (CursorKey::Time(left), CursorKey::Time(right)) => left.cmp(right),
         (CursorKey::Text(left), CursorKey::Text(right)) => left.cmp(right),
+        (CursorKey::Number(left), CursorKey::Number(right)) => left.cmp(right),
+        (CursorKey::Unset, CursorKey::Time(_) | CursorKey::Number(_)) => Ordering::Less,
+        (CursorKey::Time(_) | CursorKey::Number(_), CursorKey::Unset) => Ordering::Greater,
         _ => Ordering::Equal,
     };
     let ascending = by_key.then(left.id.cmp(&right.id));

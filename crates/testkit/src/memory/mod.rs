@@ -18,13 +18,13 @@ use action_scheduler::action::{ActionId, ChainId, ClaimId, RunnerId};
 use action_scheduler::log::NewLogEntry;
 use action_scheduler::store::{
     Admission, Chain, ChainChange, ChainChanged, ChainQuery, Change, ClaimFilter, ClaimRequest,
-    Claiming, CleanBatch, Cleaned, DeadRunner, Export, Exported, Finish, ImportBatch, Imports,
-    ImportsQuery, Insert, NewRunner, Once, Origin, Put, PutRecord, Receipt, Record, RecordKind,
-    Recorded, RecordsQuery, Recovery, Requeue, Runner, Start, Started, Statement, Stats, StoreId,
-    Target, check_records,
+    Claiming, ClaimsQuery, CleanBatch, Cleaned, DeadRunner, Export, Exported, Finish, ImportBatch,
+    Imports, ImportsQuery, Insert, NewRunner, Once, OpenClaim, Origin, Put, PutRecord, Receipt,
+    Record, RecordKind, Recorded, RecordsQuery, Recovery, Requeue, Runner, Start, Started,
+    Statement, Stats, StoreId, Tally, TallyBy, Target, check_records,
 };
 use action_scheduler::time::Clock;
-use action_scheduler::{Action, Context, Hook, LogEntry, Query, Result, Store};
+use action_scheduler::{Action, Context, Group, Hook, LogEntry, Query, Result, Store};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -163,15 +163,8 @@ impl Store for MemoryStore {
         self.change(|state, _| state.delete(target))
     }
 
-    async fn requeue(
-        &self,
-        ids: Vec<ActionId>,
-        to: Requeue,
-        context: &Context,
-    ) -> Result<Vec<Change>> {
-        Ok(self.change(|state, now| {
-            ids.into_iter().map(|id| state.requeue(id, to, context, now)).collect()
-        }))
+    async fn requeue(&self, target: Target, to: Requeue, context: &Context) -> Result<Vec<Change>> {
+        self.change(|state, now| state.requeue(target, to, context, now))
     }
 
     async fn fetch(&self, ids: Vec<ActionId>) -> Result<Vec<Action>> {
@@ -223,6 +216,18 @@ impl Store for MemoryStore {
 
     async fn hooks(&self) -> Result<Vec<Hook>> {
         Ok(self.state().hooks())
+    }
+
+    async fn groups(&self) -> Result<Vec<Group>> {
+        Ok(self.state().groups())
+    }
+
+    async fn tally(&self, by: TallyBy) -> Result<Vec<Tally>> {
+        Ok(self.state().tally(by))
+    }
+
+    async fn claims(&self, query: ClaimsQuery) -> Result<Vec<OpenClaim>> {
+        Ok(self.state().open_claims(query))
     }
 
     async fn stats(&self) -> Result<Stats> {

@@ -9,9 +9,9 @@ use action_scheduler::action::{
 use action_scheduler::log::{LogEntry, NewLogEntry, Step};
 use action_scheduler::store::{
     Change, ClaimFilter, CleanBatch, CleanCursor, CleanMode, Cleaned, HookScope, Insert, Receipt,
-    Record, RecordKind, Requeue, Runner, Stats, StoreId, Target,
+    Record, RecordKind, Requeue, Runner, Stats, StoreId, Tally, TallyBy, Target,
 };
-use action_scheduler::{Context, Hook, Query, Result, Schedule};
+use action_scheduler::{Context, Group, Hook, Query, Result, Schedule};
 use jiff::Timestamp;
 
 use super::chains::ChainRow;
@@ -24,11 +24,12 @@ pub(super) struct State {
     pub(super) actions: BTreeMap<ActionId, Row>,
     pub(super) chains: BTreeMap<ChainId, ChainRow>,
     /// The claims that are open, and who asked for them. That runner may be gone.
-    pub(super) claims: BTreeMap<ClaimId, RunnerId>,
+    pub(super) claims: BTreeMap<ClaimId, Holder>,
     /// `claims` and `in_progress` of these are worked out when asked for.
     pub(super) runners: BTreeMap<RunnerId, Runner>,
     pub(super) logs: BTreeMap<ActionId, Vec<LogEntry>>,
     pub(super) hooks: BTreeSet<Hook>,
+    pub(super) groups: BTreeSet<Group>,
     /// What was taken in, by the store it came from.
     pub(super) journals: HashMap<StoreId, Journal>,
     /// The records, also those that have expired.
@@ -38,6 +39,13 @@ pub(super) struct State {
     /// How often there was new work.
     pub(super) wakes: u64,
     last_id: i64,
+}
+
+/// Who asked for a claim, and when.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Holder {
+    pub(super) runner: RunnerId,
+    pub(super) claimed_at: Timestamp,
 }
 
 /// An action, with what is not to be seen from outside.
@@ -118,8 +126,10 @@ impl State {
             finished_at: None,
             claim: None,
             chain,
+            log_entries: 0,
         };
         self.hooks.insert(action.hook.clone());
+        self.groups.insert(action.group.clone());
         let mut row = Row { action, unique: new.unique, timed_out: false };
         row.move_to(at);
         self.actions.insert(id, row);
@@ -176,8 +186,14 @@ impl State {
 
     // Looking.
 
+    /// An action as it is seen from outside: with the length of its log, which is not kept.
+    pub(super) fn seen(&self, row: &Row) -> Action {
+        let entries = self.logs.get(&row.action.id).map_or(0, Vec::len);
+        Action { log_entries: u32::try_from(entries).unwrap_or(u32::MAX), ..row.action.clone() }
+    }
+
     pub(super) fn fetch(&self, ids: &[ActionId]) -> Vec<Action> {
-        ids.iter().filter_map(|id| Some(self.actions.get(id)?.action.clone())).collect()
+        ids.iter().filter_map(|id| Some(self.seen(self.actions.get(id)?))).collect()
     }
 
     pub(super) fn query(&self, query: &Query) -> Result<Vec<Action>> {
@@ -185,17 +201,24 @@ impl State {
         let place = |action: &Action| query.cursor(action);
         let compare = |left: &_, right: &_| matching::compare(query.order, left, right);
         let ids = query.ids.as_ref().map(|ids| ids.iter().collect::<BTreeSet<_>>());
+        let window = query.window().map(|window| self.query(&window)).transpose()?;
+        let reach: Option<BTreeSet<ActionId>> =
+            window.map(|window| window.iter().map(|action| action.id).collect());
+        let is_in_reach = |row: &Row| {
+            reach.as_ref().is_none_or(|reach| reach.contains(&row.action.id))
+                || matching::is_named(query, &row.action)
+        };
         let mut found: Vec<Action> = self
             .actions
             .values()
-            .map(|row| &row.action)
+            .filter(|row| is_in_reach(row))
+            .map(|row| self.seen(row))
             .filter(|action| ids.as_ref().is_none_or(|ids| ids.contains(&action.id)))
             .filter(|action| matching::matches(query, action))
             .filter(|action| {
                 let after = |after| compare(&place(action), after) == Ordering::Greater;
                 query.after.as_ref().is_none_or(after)
             })
-            .cloned()
             .collect();
         found.sort_by(|left, right| compare(&place(left), &place(right)));
         let limit = query.limit.map_or(usize::MAX, |limit| limit as usize);
@@ -213,6 +236,23 @@ impl State {
 
     pub(super) fn hooks(&self) -> Vec<Hook> {
         self.hooks.iter().cloned().collect()
+    }
+
+    pub(super) fn groups(&self) -> Vec<Group> {
+        self.groups.iter().cloned().collect()
+    }
+
+    pub(super) fn tally(&self, by: TallyBy) -> Vec<Tally> {
+        let mut tallies: BTreeMap<&str, BTreeMap<Status, u64>> = BTreeMap::new();
+        for Row { action, .. } in self.actions.values() {
+            let name = match by {
+                TallyBy::Hook => action.hook.as_str(),
+                TallyBy::Group => action.group.as_str(),
+            };
+            *tallies.entry(name).or_default().entry(action.status).or_default() += 1;
+        }
+        let tally = |(name, counts): (&str, _)| Tally { name: name.to_owned(), counts };
+        tallies.into_iter().map(tally).collect()
     }
 
     pub(super) fn stats(&self, now: Timestamp) -> Stats {
@@ -317,6 +357,36 @@ impl State {
     }
 
     pub(super) fn requeue(
+        &mut self,
+        target: Target,
+        to: Requeue,
+        context: &Context,
+        now: Timestamp,
+    ) -> Result<Vec<Change>> {
+        let ids = match target {
+            Target::Ids(ids) => ids,
+            Target::Matching(mut query) => {
+                // Passed over before the limit counts.
+                query.statuses = to
+                    .allowed()
+                    .iter()
+                    .filter(|status| query.statuses.is_empty() || query.statuses.contains(status))
+                    .copied()
+                    .collect();
+                if query.statuses.is_empty() {
+                    return Ok(Vec::new());
+                }
+                let all = Query { limit: None, offset: 0, ..(*query).clone() };
+                let limit = query.limit.map_or(usize::MAX, |limit| limit as usize);
+                let found = self.query(&all)?.into_iter();
+                let allowed = found.filter(|action| to == Requeue::Rerun || action.claim.is_none());
+                allowed.skip(query.offset as usize).take(limit).map(|action| action.id).collect()
+            }
+        };
+        Ok(ids.into_iter().map(|id| self.requeue_one(id, to, context, now)).collect())
+    }
+
+    fn requeue_one(
         &mut self,
         id: ActionId,
         to: Requeue,

@@ -31,7 +31,7 @@ pub(super) enum Call {
     Recover(Vec<RunnerId>, bool),
     Cancel(Target),
     Delete(Target),
-    Requeue(Vec<ActionId>, Requeue),
+    Requeue(Target, Requeue),
     ChangeChain(ChainId, ChainChange),
     Note(Vec<(ActionId, NewLogEntry)>),
     Advance(SignedDuration),
@@ -96,7 +96,7 @@ impl Call {
             }
             Call::Cancel(target) => Answer::Changes(store.cancel(target, None, by).await?),
             Call::Delete(target) => Answer::Changes(store.delete(target).await?),
-            Call::Requeue(ids, to) => Answer::Changes(store.requeue(ids, to, by).await?),
+            Call::Requeue(target, to) => Answer::Changes(store.requeue(target, to, by).await?),
             Call::ChangeChain(id, change) => {
                 Answer::Chain(store.change_chain(id, change, by).await?)
             }
@@ -221,11 +221,9 @@ impl World {
             }
             Op::Cancel(of) => Call::Cancel(target(of)),
             Op::Delete(of) => Call::Delete(target(of)),
-            Op::Rerun(ids) => Call::Requeue(actions(ids), Requeue::Rerun),
-            Op::RunNow(ids) => Call::Requeue(actions(ids), Requeue::RunNow),
-            Op::MoveTo(ids, date) => {
-                Call::Requeue(actions(ids), Requeue::At(ops::after(now, *date)))
-            }
+            Op::Rerun(of) => Call::Requeue(target(of), Requeue::Rerun),
+            Op::RunNow(of) => Call::Requeue(target(of), Requeue::RunNow),
+            Op::MoveTo(of, date) => Call::Requeue(target(of), Requeue::At(ops::after(now, *date))),
             Op::Pause(chain) => {
                 let reason = "by hand".to_owned();
                 Call::ChangeChain(one(&self.chains, *chain)?, ChainChange::Pause { reason })

@@ -32,9 +32,9 @@ pub enum Op {
     Recover { runners: Vec<Recent>, stale: bool },
     Cancel(TargetOp),
     Delete(TargetOp),
-    Rerun(Vec<Recent>),
-    RunNow(Vec<Recent>),
-    MoveTo(Vec<Recent>, i64),
+    Rerun(TargetOp),
+    RunNow(TargetOp),
+    MoveTo(TargetOp, i64),
     Pause(Recent),
     Resume(Recent, i64),
     Note(Vec<Recent>),
@@ -132,6 +132,7 @@ pub struct QueryOp {
     pub order: Order,
     pub limit: Option<u32>,
     pub offset: u32,
+    pub within: Option<u32>,
 }
 
 /// Sequences of things to do, some two for each of `longest` turns at most: single ones, and attempts from their claim on.
@@ -177,9 +178,9 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (several(), seldom()).prop_map(|(runners, stale)| Op::Recover { runners, stale }),
         2 => target().prop_map(Op::Cancel),
         1 => target().prop_map(Op::Delete),
-        2 => several().prop_map(Op::Rerun),
-        2 => several().prop_map(Op::RunNow),
-        1 => (several(), date()).prop_map(|(ids, date)| Op::MoveTo(ids, date)),
+        2 => target().prop_map(Op::Rerun),
+        2 => target().prop_map(Op::RunNow),
+        1 => (target(), date()).prop_map(|(of, date)| Op::MoveTo(of, date)),
         1 => recent().prop_map(Op::Pause),
         2 => (recent(), date()).prop_map(|(chain, date)| Op::Resume(chain, date)),
         1 => several().prop_map(Op::Note),
@@ -308,6 +309,10 @@ fn query() -> impl Strategy<Value = QueryOp> {
         OrderBy::Hook,
         OrderBy::Group,
         OrderBy::Modified,
+        OrderBy::Started,
+        OrderBy::Finished,
+        OrderBy::Claim,
+        OrderBy::LogEntries,
         OrderBy::Id,
         OrderBy::None,
     ];
@@ -319,10 +324,11 @@ fn query() -> impl Strategy<Value = QueryOp> {
         prop_oneof![Just(Order::Ascending), Just(Order::Descending)],
         option::of(0..6u32),
         prop_oneof![3 => Just(0), 1 => 0..4u32],
+        option::weighted(0.4, 0..8u32),
     );
     (keys, more).prop_map(|(keys, more)| {
         let (hook, group, args, statuses, scheduled, modified) = keys;
-        let (claimed, search, order_by, order, limit, offset) = more;
+        let (claimed, search, order_by, order, limit, offset, within) = more;
         QueryOp {
             hook,
             group,
@@ -336,6 +342,7 @@ fn query() -> impl Strategy<Value = QueryOp> {
             order,
             limit,
             offset,
+            within,
         }
     })
 }
@@ -390,6 +397,7 @@ impl QueryOp {
         query.search = self.search.map(str::to_owned);
         query.limit = self.limit;
         query.offset = self.offset;
+        query.within = self.within;
         query
     }
 }

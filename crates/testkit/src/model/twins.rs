@@ -110,8 +110,7 @@ impl Ids {
             Call::Release(claims) => {
                 claims.iter_mut().for_each(|claim| *claim = self.claims.there(*claim));
             }
-            Call::Cancel(of) | Call::Delete(of) => target(of),
-            Call::Requeue(ids, _) => ids.iter_mut().for_each(action),
+            Call::Cancel(of) | Call::Delete(of) | Call::Requeue(of, _) => target(of),
             Call::ChangeChain(chain, _) => *chain = self.chains.there(*chain),
             Call::Note(notes) => notes.iter_mut().for_each(|(id, _)| action(id)),
             Call::Insert(_)

@@ -244,16 +244,15 @@ pub(super) async fn delete_logs(write: &mut Write<'_>, ids: &[ActionId]) -> Outc
 
 pub(super) async fn requeue(
     write: &mut Write<'_>,
-    ids: &[ActionId],
+    target: &Target,
     to: Requeue,
     context: &Context,
 ) -> Outcome<Vec<Change>> {
-    let allowed = |one: &Present| match to {
-        Requeue::Rerun => one.status.is_finished(),
-        // Its runner may be about to start it.
-        Requeue::RunNow | Requeue::At(_) => one.status == Status::Pending && one.claim.is_none(),
+    // A claimed one may be about to be started by its runner.
+    let allowed = |one: &Present| {
+        to.allowed().contains(&one.status) && (to == Requeue::Rerun || one.claim.is_none())
     };
-    let ids = once_each(ids.to_vec());
+    let ids = once_each(targeted(write, target, to.allowed()).await?);
     let mut changes = Vec::with_capacity(ids.len());
     for chunk in ids.chunks(CHUNK) {
         let sorted = sort_out(write, chunk, allowed).await?;

@@ -182,11 +182,10 @@ fn action(
             .map_err(|problem| refuse(format!("its chain cannot be read: {problem}")))?;
     }
     let is_alone = !is_instance && plain.recurs();
-    let record = ActionRecord {
-        key: select::key(row)?.map(str::to_owned),
-        log: log?,
-        action: row::whole_action(plain, row, select::group(row)?, logged)?,
-    };
+    let log = log?;
+    let mut action = row::whole_action(plain, row, select::group(row)?, logged)?;
+    action.log_entries = u32::try_from(log.len()).unwrap_or(u32::MAX);
+    let record = ActionRecord { key: select::key(row)?.map(str::to_owned), log, action };
     Ok(ReadAction { record, is_alone })
 }
 

@@ -38,6 +38,7 @@ mod start;
 mod statements;
 mod stats;
 mod tables;
+mod tally;
 mod transaction;
 mod unique;
 mod url;
@@ -66,7 +67,6 @@ use self::transaction::{Database, Tries, Write};
 pub use self::url::MySqlUrl;
 use self::window::Windows;
 use super::*;
-use crate::action::Group;
 
 /// A store in the plugin's tables.
 pub struct MySqlStore {
@@ -412,14 +412,10 @@ impl Store for MySqlStore {
         write!(self, "deleting actions", |write| change::delete(&mut write, &target))
     }
 
-    async fn requeue(
-        &self,
-        ids: Vec<ActionId>,
-        to: Requeue,
-        context: &Context,
-    ) -> Result<Vec<Change>> {
+    async fn requeue(&self, target: Target, to: Requeue, context: &Context) -> Result<Vec<Change>> {
+        let Some(target) = to.narrow(target) else { return Ok(Vec::new()) };
         write!(self, "putting actions back into the queue", |write| change::requeue(
-            &mut write, &ids, to, context
+            &mut write, &target, to, context
         ))
     }
 
@@ -467,6 +463,18 @@ impl Store for MySqlStore {
 
     async fn hooks(&self) -> Result<Vec<Hook>> {
         read!(self, "reading the hooks", |read| stats::hooks(&mut read))
+    }
+
+    async fn groups(&self) -> Result<Vec<Group>> {
+        read!(self, "reading the groups", |read| stats::groups(&mut read))
+    }
+
+    async fn tally(&self, by: TallyBy) -> Result<Vec<Tally>> {
+        read!(self, "counting actions", |read| tally::tally(&mut read, by))
+    }
+
+    async fn claims(&self, query: ClaimsQuery) -> Result<Vec<OpenClaim>> {
+        read!(self, "reading the claims", |read| tally::claims(&mut read, query))
     }
 
     async fn stats(&self) -> Result<Stats> {

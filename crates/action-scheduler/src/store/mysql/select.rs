@@ -30,15 +30,48 @@ const MODIFIED_AT: &str = "CASE WHEN a.status IN ('complete','failed','canceled'
     THEN COALESCE(t.finished_at, IF(a.last_attempt_gmt > 0, a.last_attempt_gmt, NULL), t.started_at, t.created_at, a.scheduled_date_gmt) \
     ELSE COALESCE(t.started_at, IF(a.attempts > 0 AND a.last_attempt_gmt > 0, a.last_attempt_gmt, NULL), t.created_at, a.scheduled_date_gmt) END";
 
+/// When the latest attempt started; the plugin's own date stands in for what we have not written down.
+const STARTED_AT: &str = "COALESCE(t.started_at, IF(a.attempts > 0 AND a.last_attempt_gmt > 0, a.last_attempt_gmt, NULL))";
+
+/// Comes before every date that can be stored.
+const UNSET: &str = "TIMESTAMP'1000-01-01 00:00:00.000000'";
+
+/// When a row came to its end, as [`row::whole_action`] has it: where we have not written that down, its latest attempt
+/// or the last entry of its log, else its creation.
+fn finished_at(tables: &Tables) -> String {
+    let logged = |which: &str| {
+        format!(
+            "IF(t.action_id IS NULL, (SELECT {which}(l.log_date_gmt) FROM {} l WHERE l.action_id = a.action_id), NULL)",
+            tables.logs
+        )
+    };
+    format!(
+        "CASE WHEN a.status IN ('pending','in-progress') THEN {UNSET} ELSE COALESCE(t.finished_at, NULLIF(GREATEST( \
+           IF(a.last_attempt_gmt > 0, a.last_attempt_gmt, {UNSET}), COALESCE({}, {UNSET})), {UNSET}), \
+           t.created_at, {}, a.scheduled_date_gmt) END",
+        logged("MAX"),
+        logged("MIN")
+    )
+}
+
 /// What rows are sorted by before the id decides between equals.
-fn sort_column(order_by: OrderBy) -> Option<&'static str> {
-    match order_by {
-        OrderBy::Date => Some("a.scheduled_date_gmt"),
-        OrderBy::Modified => Some(MODIFIED_AT),
-        OrderBy::Hook => Some("CONVERT(a.hook USING utf8mb4) COLLATE utf8mb4_bin"),
-        OrderBy::Group => Some("CONVERT(COALESCE(g.slug, '') USING utf8mb4) COLLATE utf8mb4_bin"),
-        OrderBy::Id | OrderBy::None => None,
-    }
+fn sort_column(tables: &Tables, order_by: OrderBy) -> Option<String> {
+    Some(match order_by {
+        OrderBy::Date => "a.scheduled_date_gmt".to_owned(),
+        OrderBy::Modified => MODIFIED_AT.to_owned(),
+        OrderBy::Started => format!("COALESCE({STARTED_AT}, {UNSET})"),
+        OrderBy::Finished => finished_at(tables),
+        OrderBy::Claim => "a.claim_id".to_owned(),
+        // Served by the key on the action.
+        OrderBy::LogEntries => {
+            format!("(SELECT COUNT(*) FROM {} l WHERE l.action_id = a.action_id)", tables.logs)
+        }
+        OrderBy::Hook => "CONVERT(a.hook USING utf8mb4) COLLATE utf8mb4_bin".to_owned(),
+        OrderBy::Group => {
+            "CONVERT(COALESCE(g.slug, '') USING utf8mb4) COLLATE utf8mb4_bin".to_owned()
+        }
+        OrderBy::Id | OrderBy::None => return None,
+    })
 }
 
 /// A part of a text in args as it stands in a column.
@@ -140,36 +173,60 @@ fn conditions(tables: &Tables, query: &Query) -> Outcome<String> {
     Ok(all.join(" AND "))
 }
 
-/// The tables that the conditions and the order of a query are about.
-fn from(tables: &Tables, query: &Query) -> String {
-    let mut from = format!("{} a", tables.actions);
-    if query.order_by == OrderBy::Modified || !query.modified.is_empty() {
+/// The tables that the conditions and the order of a query are about; of the actions only those it looks within.
+fn from(tables: &Tables, query: &Query) -> Outcome<String> {
+    let mut from = String::new();
+    if let Some(window) = query.window().filter(|window| !query.is_its_window(window)) {
+        let mut looked_at = format!("({})", statement(tables, &window, "a.action_id")?);
+        if let Some(number) = query.number_searched() {
+            // By primary key, and by the key on claim and status. Writing to a String cannot fail.
+            let _ = write!(
+                looked_at,
+                " UNION (SELECT a.action_id FROM {0} a WHERE a.action_id = {number}) \
+                 UNION (SELECT a.action_id FROM {0} a WHERE a.claim_id = {number} \
+                 AND a.status IN ('pending','in-progress'))",
+                tables.actions
+            );
+        }
+        let _ = write!(
+            from,
+            "(SELECT action_id FROM ({looked_at}) reach) w STRAIGHT_JOIN {} a ON a.action_id = w.action_id",
+            tables.actions
+        );
+    } else {
+        let _ = write!(from, "{} a", tables.actions);
+    }
+    let by_times =
+        matches!(query.order_by, OrderBy::Modified | OrderBy::Started | OrderBy::Finished);
+    if by_times || !query.modified.is_empty() {
         let _ = write!(from, " LEFT JOIN {} t ON t.action_id = a.action_id", tables.times);
     }
     if query.order_by == OrderBy::Group {
         let _ = write!(from, " LEFT JOIN {} g ON g.group_id = a.group_id", tables.groups);
     }
-    from
+    Ok(from)
 }
 
-/// The ids that a query asks for, in its order.
-pub(super) async fn ids(source: &mut impl Ask, query: &Query) -> Outcome<Vec<ActionId>> {
-    let tables = source.tables();
+/// A statement for columns of what a query asks for, in its order.
+fn statement(tables: &Tables, query: &Query, columns: &str) -> Outcome<String> {
     let mut condition = conditions(tables, query)?;
     let (direction, beyond) = match query.order {
         Order::Ascending => ("ASC", ">"),
         Order::Descending => ("DESC", "<"),
     };
-    let sort = sort_column(query.order_by);
+    let sort = sort_column(tables, query.order_by);
     if let Some(cursor) = &query.after {
         let id = cursor.id;
         let key = match &cursor.key {
             CursorKey::Time(date) => Some(Micros(*date).to_string()),
             CursorKey::Text(text) => Some(Text(text).to_string()),
+            CursorKey::Number(number) => Some(number.to_string()),
+            CursorKey::Unset if query.order_by == OrderBy::Claim => Some("0".to_owned()),
+            CursorKey::Unset => Some(UNSET.to_owned()),
             CursorKey::Id => None,
         };
         // Writing to a String cannot fail.
-        let _ = match (sort, key) {
+        let _ = match (&sort, key) {
             // The first part lets a key serve the range.
             (Some(column), Some(key)) => write!(
                 condition,
@@ -182,19 +239,37 @@ pub(super) async fn ids(source: &mut impl Ask, query: &Query) -> Outcome<Vec<Act
         Some(column) => format!("{column} {direction}, a.action_id {direction}"),
         None => format!("a.action_id {direction}"),
     };
-    let checks = checks_here(query);
-    let page = match (checks, query.limit, query.offset) {
+    // What is only its own window ends with it.
+    let most = query
+        .window()
+        .filter(|window| query.is_its_window(window))
+        .and_then(|window| window.limit)
+        .map(|most| most.saturating_sub(query.offset));
+    let limit = match (query.limit, most) {
+        (Some(limit), Some(most)) => Some(limit.min(most)),
+        (limit, most) => limit.or(most),
+    };
+    let page = match (checks_here(query), limit, query.offset) {
         (true, ..) | (false, None, 0) => String::new(),
         (false, Some(limit), offset) => format!(" LIMIT {limit} OFFSET {offset}"),
         (false, None, offset) => format!(" LIMIT 18446744073709551615 OFFSET {offset}"),
     };
     // A page by date of one status, one hook and one status, or all is in the order of a key of the plugin's; others
     // are sorted.
-    let sql = format!(
-        "SELECT a.action_id{} FROM {} WHERE {condition} ORDER BY {order}{page}",
-        if checks { ", a.hook, a.claim_id, a.args, a.extended_args" } else { "" },
-        from(tables, query)
-    );
+    Ok(format!(
+        "SELECT {columns} FROM {} WHERE {condition} ORDER BY {order}{page}",
+        from(tables, query)?
+    ))
+}
+
+/// The ids that a query asks for, in its order.
+pub(super) async fn ids(source: &mut impl Ask, query: &Query) -> Outcome<Vec<ActionId>> {
+    let checks = checks_here(query);
+    let columns = match checks {
+        true => "a.action_id, a.hook, a.claim_id, a.args, a.extended_args",
+        false => "a.action_id",
+    };
+    let sql = statement(source.tables(), query, columns)?;
     let rows = source.rows(&sql).await?;
     if !checks {
         return rows.iter().map(|row| row.action_id(0)).collect();
@@ -249,15 +324,30 @@ pub(super) async fn fetch(read: &mut Read<'_>, ids: &[ActionId]) -> Outcome<Vec<
     for chunk in ids.chunks(CHUNK) {
         let rows = rows(read, chunk).await?;
         let logged = logged(read, &rows).await?;
+        let entries = log_entries(read, chunk).await?;
         let mut found = HashMap::with_capacity(rows.len());
         for row in &rows {
             let id = row.action_id(0)?;
-            found.insert(id, row::action(row, group(row)?, logged.get(&id).copied())?);
+            let mut action = row::action(row, group(row)?, logged.get(&id).copied())?;
+            action.log_entries = entries.get(&id).copied().unwrap_or_default();
+            found.insert(id, action);
         }
         // One that is asked for twice is given twice.
         actions.extend(chunk.iter().filter_map(|id| found.get(id).cloned()));
     }
     Ok(actions)
+}
+
+/// How many entries the logs of these actions have; an empty one is missing.
+async fn log_entries(source: &mut impl Ask, ids: &[ActionId]) -> Outcome<HashMap<ActionId, u32>> {
+    // Served by the key on the action.
+    let sql = format!(
+        "SELECT action_id, COUNT(*) FROM {} WHERE action_id IN {} GROUP BY action_id",
+        source.tables().logs,
+        List(ids.iter())
+    );
+    let rows = source.rows(&sql).await?;
+    rows.iter().map(|row| Ok((row.action_id(0)?, row.number(1)?))).collect()
 }
 
 /// All that stands in rows about these actions, by id: [`PLUGIN_COLUMNS`], [`OWN_COLUMNS`], [`RECURRENCE_COLUMNS`], the
@@ -320,18 +410,32 @@ pub(super) async fn logged(
 }
 
 pub(super) async fn count(read: &mut Read<'_>, query: &Query) -> Outcome<u64> {
+    let query = &Query { limit: None, offset: 0, after: None, ..query.clone() };
     if checks_here(query) {
-        let all =
-            Query { limit: None, offset: 0, after: None, order_by: OrderBy::None, ..query.clone() };
-        return Ok(ids(read, &all).await?.len() as u64);
+        return Ok(ids(read, query).await?.len() as u64);
     }
     let tables = &read.database.tables;
-    let unsorted = Query { order_by: OrderBy::None, ..query.clone() };
-    let sql = format!(
-        "SELECT COUNT(*) FROM {} WHERE {}",
-        from(tables, &unsorted),
-        conditions(tables, query)?
-    );
+    // What is counted has no order, but what it looks within has one.
+    let window = query.window().filter(|window| !query.is_its_window(window));
+    let sql = match (query.within, window) {
+        (Some(_), Some(_)) => {
+            format!(
+                "SELECT COUNT(*) FROM {} WHERE {}",
+                from(tables, query)?,
+                conditions(tables, query)?
+            )
+        }
+        (most, _) => {
+            let unsorted = Query { order_by: OrderBy::None, within: None, ..query.clone() };
+            let (from, condition) = (from(tables, &unsorted)?, conditions(tables, query)?);
+            match most {
+                None => format!("SELECT COUNT(*) FROM {from} WHERE {condition}"),
+                Some(most) => format!(
+                    "SELECT COUNT(*) FROM (SELECT 1 FROM {from} WHERE {condition} LIMIT {most}) some"
+                ),
+            }
+        }
+    };
     let rows = read.rows(&sql).await?;
     Ok(rows.first().map(|row| row.number(0)).transpose()?.unwrap_or_default())
 }

@@ -8,7 +8,7 @@ use super::error::Outcome;
 use super::php::site_time::format_gmt;
 use super::row::{Columns, chain_state, status};
 use super::transaction::Read;
-use crate::action::{Hook, Status};
+use crate::action::{Group, Hook, Status};
 use crate::store::Stats;
 
 pub(super) async fn stats(read: &mut Read<'_>, now: Timestamp) -> Outcome<Stats> {
@@ -63,4 +63,17 @@ pub(super) async fn hooks(read: &mut Read<'_>) -> Outcome<Vec<Hook>> {
     );
     let rows = read.rows(&sql).await?;
     rows.iter().map(|row| Ok(Hook::from_stored(row.text(0)?))).collect()
+}
+
+/// The groups that there are; the default group is that of all actions that name none, as in the plugin.
+pub(super) async fn groups(read: &mut Read<'_>) -> Outcome<Vec<Group>> {
+    let tables = &read.database.tables;
+    // The second part is a step into the key on the group.
+    let sql = format!(
+        "SELECT CONVERT(slug USING utf8mb4) COLLATE utf8mb4_bin AS name FROM {} \
+         UNION SELECT '' FROM (SELECT 1 FROM {} WHERE group_id = 0 LIMIT 1) some ORDER BY name",
+        tables.groups, tables.actions
+    );
+    let rows = read.rows(&sql).await?;
+    rows.iter().map(|row| Ok(Group::from_stored(row.text(0)?))).collect()
 }

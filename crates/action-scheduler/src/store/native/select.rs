@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::codes::phase_code;
+use super::codes::{phase_code, status_code};
 use crate::action::Status;
 use crate::args::Args;
 use crate::query::{ArgsMatch, Claimed, CursorKey, Order, OrderBy, Query};
@@ -47,6 +47,15 @@ pub(in crate::store) trait Dialect {
     /// Whether a column is one of the numbers of a parameter.
     fn one_of(&self, column: &str, parameter: usize) -> String;
 
+    /// Whether the id is one that a statement gives, so that rows are found by their primary key.
+    fn id_in(&self, ids: &str) -> String;
+
+    /// A statement that gives the ids of what is pending or in-progress under the claim of a parameter.
+    fn held_by(&self, claim: usize) -> String;
+
+    /// How many entries the log of an action has.
+    fn log_entries(&self) -> String;
+
     /// Whether the args are these; served by the index of live args where it can be.
     fn same_args(&self, args: &Args, parameters: &mut Parameters) -> String;
 
@@ -73,6 +82,8 @@ pub(in crate::store) enum Part {
     OfGroup,
     /// Everything that has one of these statuses, by id.
     ById,
+    /// Rows that are found by their primary key alone.
+    Given,
 }
 
 /// The numbers that the names of a query are stored under.
@@ -81,6 +92,9 @@ pub(in crate::store) struct Numbers {
     pub hook: Option<i64>,
     pub group: Option<i64>,
 }
+
+/// Comes before every date that can be stored.
+const UNSET: i64 = -i64::MAX;
 
 /// The columns that rows are sorted by, without the id that decides between equals.
 fn sort_column<D: Dialect>(dialect: &D, order_by: OrderBy) -> Option<String> {
@@ -93,6 +107,10 @@ fn sort_column<D: Dialect>(dialect: &D, order_by: OrderBy) -> Option<String> {
     match order_by {
         OrderBy::Date => Some("actions.scheduled_at".to_owned()),
         OrderBy::Modified => Some(MODIFIED_AT.to_owned()),
+        OrderBy::Started => Some(format!("coalesce(actions.started_at, {UNSET})")),
+        OrderBy::Finished => Some(format!("coalesce(actions.finished_at, {UNSET})")),
+        OrderBy::Claim => Some(format!("coalesce(actions.claim, {UNSET})")),
+        OrderBy::LogEntries => Some(dialect.log_entries()),
         OrderBy::Hook => Some(name("hooks", "hook")),
         OrderBy::Group => Some(name("groups", "grp")),
         OrderBy::Id | OrderBy::None => None,
@@ -189,6 +207,12 @@ fn condition<D: Dialect>(dialect: &D, part: Part, statuses: &[Status]) -> String
         Part::Ended(status) => format!("actions.phase = {}", phase_code(status)),
         // A group's index does not know phases: a page of all its actions is taken from it whole.
         Part::OfGroup => "actions.phase >= 0".to_owned(),
+        Part::Given if statuses.is_empty() => "actions.phase >= 0".to_owned(),
+        Part::Given => {
+            let codes: Vec<String> =
+                statuses.iter().map(|status| status_code(*status).to_string()).collect();
+            format!("actions.status IN ({})", codes.join(", "))
+        }
         Part::ById => {
             let all: Vec<String> = parts(statuses)
                 .into_iter()
@@ -199,6 +223,58 @@ fn condition<D: Dialect>(dialect: &D, part: Part, statuses: &[Status]) -> String
     }
 }
 
+/// How a list is sorted, and where it begins.
+struct Sorting {
+    /// What rows are sorted by before their ids.
+    key: Option<String>,
+    /// The clause, over the columns `key` and `id`.
+    order: String,
+    /// The condition that a row comes after the cursor, after an `AND`.
+    beyond: String,
+}
+
+fn sorting<D: Dialect>(dialect: &D, query: &Query, parameters: &mut Parameters) -> Sorting {
+    let sign = D::SIGN;
+    let (direction, sign_beyond) = match query.order {
+        Order::Ascending => ("ASC", ">"),
+        Order::Descending => ("DESC", "<"),
+    };
+    let key = sort_column(dialect, query.order_by);
+    let mut beyond = String::new();
+    if let Some(cursor) = &query.after {
+        let value = match &cursor.key {
+            CursorKey::Time(date) => Some(Value::Integer(date.as_microsecond())),
+            CursorKey::Text(text) => Some(Value::Text(text.clone())),
+            CursorKey::Number(number) => {
+                Some(Value::Integer(i64::try_from(*number).unwrap_or(i64::MAX)))
+            }
+            CursorKey::Unset => Some(Value::Integer(UNSET)),
+            CursorKey::Id => None,
+        };
+        let id = parameters.add(Value::Integer(cursor.id.get()));
+        beyond = match (&key, value.map(|value| parameters.add(value))) {
+            (Some(column), Some(value)) => {
+                format!(" AND ({column}, actions.id) {sign_beyond} ({sign}{value}, {sign}{id})")
+            }
+            _ => format!(" AND actions.id {sign_beyond} {sign}{id}"),
+        };
+    }
+    let order = match key {
+        Some(_) => format!("key {direction}, id {direction}"),
+        None => format!("id {direction}"),
+    };
+    Sorting { key, order, beyond }
+}
+
+/// The clause for the page of a query.
+fn page<D: Dialect>(query: &Query) -> String {
+    match (query.limit, query.offset) {
+        (Some(limit), offset) => format!(" LIMIT {limit} OFFSET {offset}"),
+        (None, 0) => String::new(),
+        (None, offset) => format!(" {} OFFSET {offset}", D::NO_LIMIT),
+    }
+}
+
 /// A query for the ids of what is asked for, in its order.
 pub(in crate::store) fn ids<D: Dialect>(
     dialect: &D,
@@ -206,35 +282,39 @@ pub(in crate::store) fn ids<D: Dialect>(
     numbers: Numbers,
 ) -> (String, Parameters) {
     let mut parameters = Parameters::default();
-    let mut all = conditions(dialect, query, numbers, &mut parameters);
-    let sign = D::SIGN;
-    let (direction, beyond) = match query.order {
-        Order::Ascending => ("ASC", ">"),
-        Order::Descending => ("DESC", "<"),
+    let sql = match query.window() {
+        None => list(dialect, query, numbers, &mut parameters),
+        Some(window) if query.is_its_window(&window) => {
+            let most = window.limit.unwrap_or(u32::MAX).saturating_sub(query.offset);
+            let limit = Some(query.limit.map_or(most, |limit| limit.min(most)));
+            let first = Query { within: None, limit, ..query.clone() };
+            list(dialect, &first, numbers, &mut parameters)
+        }
+        Some(window) => {
+            let found = found_within(dialect, query, &window, numbers, &mut parameters);
+            let Sorting { key, order, beyond } = sorting(dialect, query, &mut parameters);
+            let key = key.as_deref().unwrap_or("0");
+            let page = page::<D>(query);
+            format!(
+                "SELECT id FROM (SELECT actions.id AS id, {key} AS key{found}{beyond}) AS whole ORDER BY {order}{page}"
+            )
+        }
     };
-    let sort = sort_column(dialect, query.order_by);
-    if let Some(cursor) = &query.after {
-        let key = match &cursor.key {
-            CursorKey::Time(date) => Some(Value::Integer(date.as_microsecond())),
-            CursorKey::Text(text) => Some(Value::Text(text.clone())),
-            CursorKey::Id => None,
-        };
-        let id = parameters.add(Value::Integer(cursor.id.get()));
-        // Writing to a String cannot fail.
-        let _ = match (&sort, key.map(|key| parameters.add(key))) {
-            (Some(column), Some(key)) => {
-                write!(all, " AND ({column}, actions.id) {beyond} ({sign}{key}, {sign}{id})")
-            }
-            _ => write!(all, " AND actions.id {beyond} {sign}{id}"),
-        };
-    }
-    let order = match sort {
-        Some(_) => format!("key {direction}, id {direction}"),
-        None => format!("id {direction}"),
-    };
+    (sql, parameters)
+}
+
+/// The ids of all that is asked for, however far one has to look.
+fn list<D: Dialect>(
+    dialect: &D,
+    query: &Query,
+    numbers: Numbers,
+    parameters: &mut Parameters,
+) -> String {
+    let all = conditions(dialect, query, numbers, parameters);
+    let Sorting { key, order, beyond } = sorting(dialect, query, parameters);
     // By id alone the table itself is in order, whatever the phase.
     let by_group = query.group.is_some() && query.hook.is_none() && query.statuses.is_empty();
-    let parts = match sort {
+    let parts = match key {
         Some(_) if by_group && query.order_by == OrderBy::Date => vec![Part::OfGroup],
         Some(_) => parts(&query.statuses),
         None => vec![Part::ById],
@@ -245,10 +325,11 @@ pub(in crate::store) fn ids<D: Dialect>(
         if !sql.is_empty() {
             sql.push_str(" UNION ALL ");
         }
+        // Writing to a String cannot fail.
         let _ = write!(
             sql,
-            "SELECT * FROM (SELECT actions.id AS id, {} AS key FROM {} WHERE {}{all} ORDER BY {order}",
-            sort.as_deref().unwrap_or("0"),
+            "SELECT * FROM (SELECT actions.id AS id, {} AS key FROM {} WHERE {}{all}{beyond} ORDER BY {order}",
+            key.as_deref().unwrap_or("0"),
             dialect.actions(part),
             condition(dialect, part, &query.statuses),
         );
@@ -257,12 +338,39 @@ pub(in crate::store) fn ids<D: Dialect>(
         }
         sql.push_str(") AS part");
     }
-    let page = match (query.limit, query.offset) {
-        (Some(limit), offset) => format!(" LIMIT {limit} OFFSET {offset}"),
-        (None, 0) => String::new(),
-        (None, offset) => format!(" {} OFFSET {offset}", D::NO_LIMIT),
-    };
-    (format!("SELECT id FROM ({sql}) AS whole ORDER BY {order}{page}"), parameters)
+    format!("SELECT id FROM ({sql}) AS whole ORDER BY {order}{}", page::<D>(query))
+}
+
+/// `FROM …` for what is asked for among the rows of a window, and what a number that is searched for names.
+///
+/// The window is served by the index of its keys; the rest by primary key, for as many rows as the window has.
+fn found_within<D: Dialect>(
+    dialect: &D,
+    query: &Query,
+    window: &Query,
+    numbers: Numbers,
+    parameters: &mut Parameters,
+) -> String {
+    let mut looked_at =
+        format!("SELECT id FROM ({}) AS reach", list(dialect, window, numbers, parameters));
+    if let Some(number) = query.number_searched() {
+        let number = parameters.add(Value::Integer(number));
+        // Writing to a String cannot fail.
+        let _ = write!(
+            looked_at,
+            " UNION ALL SELECT actions.id FROM {} WHERE actions.id = {}{number} UNION ALL {}",
+            dialect.table("actions"),
+            D::SIGN,
+            dialect.held_by(number)
+        );
+    }
+    let all = conditions(dialect, query, numbers, parameters);
+    format!(
+        " FROM {} WHERE {} AND {}{all}",
+        dialect.actions(Part::Given),
+        dialect.id_in(&looked_at),
+        condition(dialect, Part::Given, &query.statuses)
+    )
 }
 
 /// A query for how many rows are asked for.
@@ -272,19 +380,38 @@ pub(in crate::store) fn count<D: Dialect>(
     numbers: Numbers,
 ) -> (String, Parameters) {
     let mut parameters = Parameters::default();
+    let query = &Query { limit: None, offset: 0, after: None, ..query.clone() };
+    let window = query.window();
+    if let Some(window) = window.as_ref().filter(|window| !query.is_its_window(window)) {
+        let found = found_within(dialect, query, window, numbers, &mut parameters);
+        return (format!("SELECT count(*){found}"), parameters);
+    }
     let all = conditions(dialect, query, numbers, &mut parameters);
-    let counts: Vec<String> = parts(&query.statuses)
-        .into_iter()
-        .map(|part| {
-            let table = dialect.actions(part);
-            let of_part = condition(dialect, part, &query.statuses);
-            format!("(SELECT count(*) FROM {table} WHERE {of_part}{all})")
-        })
-        .collect();
-    (format!("SELECT {}", counts.join(" + ")), parameters)
+    let rows = |part| {
+        let (table, of_part) = (dialect.actions(part), condition(dialect, part, &query.statuses));
+        format!("FROM {table} WHERE {of_part}{all}")
+    };
+    let parts = parts(&query.statuses).into_iter();
+    let sql = match query.within {
+        None => {
+            let counts: Vec<String> =
+                parts.map(|part| format!("(SELECT count(*) {})", rows(part))).collect();
+            format!("SELECT {}", counts.join(" + "))
+        }
+        Some(most) => {
+            let some: Vec<String> = parts
+                .map(|part| format!("SELECT * FROM (SELECT 1 {} LIMIT {most}) AS part", rows(part)))
+                .collect();
+            format!(
+                "SELECT count(*) FROM (SELECT * FROM ({}) AS whole LIMIT {most}) AS some",
+                some.join(" UNION ALL ")
+            )
+        }
+    };
+    (sql, parameters)
 }
 
-/// The statuses of a query that counts by nothing else, as stores keep those counts.
+/// The statuses of a query that counts by nothing else, as stores keep those counts. What it looks within caps them.
 pub(in crate::store) fn statuses_alone(query: &Query) -> Option<Vec<Status>> {
     let everything = Query { statuses: query.statuses.clone(), ..Query::default() };
     let asked = Query {
@@ -293,8 +420,14 @@ pub(in crate::store) fn statuses_alone(query: &Query) -> Option<Vec<Status>> {
         after: None,
         order_by: everything.order_by,
         order: everything.order,
+        within: None,
         ..query.clone()
     };
     let wanted = |status: &Status| query.statuses.is_empty() || query.statuses.contains(status);
     (asked == everything).then(|| Status::ALL.into_iter().filter(wanted).collect())
+}
+
+/// So many, or as many as the query looks within.
+pub(in crate::store) fn capped(count: u64, query: &Query) -> u64 {
+    query.within.map_or(count, |most| count.min(most.into()))
 }

@@ -21,6 +21,7 @@ use crate::store::{Change, Requeue, Target};
 enum Doing<'a> {
     Cancel { reason: Option<&'a str>, context: &'a Context },
     Delete,
+    Requeue { to: Requeue, context: &'a Context },
 }
 
 impl Doing<'_> {
@@ -28,6 +29,7 @@ impl Doing<'_> {
         match self {
             Doing::Cancel { .. } => "canceling actions",
             Doing::Delete => "deleting actions",
+            Doing::Requeue { .. } => "putting actions back into the queue",
         }
     }
 
@@ -35,6 +37,7 @@ impl Doing<'_> {
         match self {
             Doing::Cancel { .. } => !status.is_finished(),
             Doing::Delete => status != Status::InProgress,
+            Doing::Requeue { to, .. } => to.allowed().contains(&status),
         }
     }
 }
@@ -114,10 +117,11 @@ impl PostgresStore {
     }
 
     fn change_call(&self, ids: PlaceOfIds, what: &Doing<'_>) -> Call {
-        let now = self.stamp().as_microsecond();
+        let now = self.stamp();
         let name = match what {
             Doing::Cancel { .. } => "cancel_actions",
             Doing::Delete => "delete_actions",
+            Doing::Requeue { .. } => "requeue_actions",
         };
         let call = match ids {
             PlaceOfIds::Given(ids) => self.database.function(name).with(ids),
@@ -126,9 +130,20 @@ impl PostgresStore {
         match what {
             Doing::Cancel { reason, context } => call
                 .with(reason.map(|reason| stored(reason).into_owned()))
-                .with(now)
+                .with(now.as_microsecond())
                 .with(context.as_str().to_owned()),
             Doing::Delete => call,
+            Doing::Requeue { to, context } => {
+                let (code, date) = match *to {
+                    Requeue::Rerun => (0, now),
+                    Requeue::RunNow => (1, now),
+                    Requeue::At(date) => (2, date),
+                };
+                call.with(code)
+                    .with(date.as_microsecond())
+                    .with(now.as_microsecond())
+                    .with(context.as_str().to_owned())
+            }
         }
     }
 
@@ -143,46 +158,20 @@ impl PostgresStore {
 
     pub(super) async fn requeue_all(
         &self,
-        ids: &[ActionId],
+        target: Target,
         to: Requeue,
         context: &Context,
     ) -> Result<Vec<Change>> {
-        let doing = "putting actions back into the queue";
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let now = self.stamp();
-        let (code, date) = match to {
-            Requeue::Rerun => (0, now),
-            Requeue::RunNow => (1, now),
-            Requeue::At(date) => (2, date),
+        let Some(target) = to.narrow(target) else { return Ok(Vec::new()) };
+        let earliest = match to {
+            Requeue::Rerun | Requeue::RunNow => self.stamp(),
+            Requeue::At(date) => date,
         };
-        let rounds = rounds(ids, |id| [Some(id.get())]);
-        let calls: Vec<Call> = rounds
-            .iter()
-            .map(|round| {
-                self.database
-                    .function("requeue_actions")
-                    .with(round.iter().map(|(_, id)| id.get()).collect::<Vec<_>>())
-                    .with(code)
-                    .with(date.as_microsecond())
-                    .with(now.as_microsecond())
-                    .with(context.as_str().to_owned())
-            })
-            .collect();
-        let answers = self.database.write(doing, &calls).await?;
-        let mut changes: Vec<Change> = ids.iter().map(|id| Change::Missing(*id)).collect();
-        for (round, rows) in rounds.iter().zip(&answers) {
-            let told = rows.iter().map(|row| self.changed(doing, row));
-            let told = told.collect::<Result<HashMap<_, _>>>()?;
-            for (place, id) in round {
-                if let (Some(change), Some(slot)) = (told.get(id), changes.get_mut(*place)) {
-                    *slot = *change;
-                }
-            }
+        let changes = self.change(&target, &Doing::Requeue { to, context }).await?;
+        if changes.iter().any(|change| matches!(change, Change::Done(_))) {
+            self.arrive(earliest);
+            self.wakes.wake();
         }
-        self.arrive(date);
-        self.wakes.wake();
         Ok(changes)
     }
 

@@ -29,6 +29,7 @@ mod schema;
 mod select;
 mod server_clock;
 mod stats;
+mod tally;
 mod text;
 mod tls;
 mod url;
@@ -214,13 +215,8 @@ impl Store for PostgresStore {
         self.delete_all(&target).await
     }
 
-    async fn requeue(
-        &self,
-        ids: Vec<ActionId>,
-        to: Requeue,
-        context: &Context,
-    ) -> Result<Vec<Change>> {
-        self.requeue_all(&ids, to, context).await
+    async fn requeue(&self, target: Target, to: Requeue, context: &Context) -> Result<Vec<Change>> {
+        self.requeue_all(target, to, context).await
     }
 
     async fn fetch(&self, ids: Vec<ActionId>) -> Result<Vec<Action>> {
@@ -266,6 +262,18 @@ impl Store for PostgresStore {
 
     async fn hooks(&self) -> Result<Vec<Hook>> {
         self.all_hooks().await
+    }
+
+    async fn groups(&self) -> Result<Vec<Group>> {
+        self.all_groups().await
+    }
+
+    async fn tally(&self, by: TallyBy) -> Result<Vec<Tally>> {
+        self.count_by(by).await
+    }
+
+    async fn claims(&self, query: ClaimsQuery) -> Result<Vec<OpenClaim>> {
+        self.list_claims(query).await
     }
 
     async fn stats(&self) -> Result<Stats> {

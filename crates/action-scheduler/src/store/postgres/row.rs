@@ -119,10 +119,10 @@ pub(super) async fn load_names(
 /// The columns of a whole action; the recurrence follows.
 pub(super) const ACTION_COLUMNS: &str = "actions.id, actions.hook, actions.grp, actions.status, actions.priority, \
     actions.attempts, actions.kind, actions.scheduled_at, actions.created_at, actions.started_at, \
-    actions.finished_at, actions.claim, actions.chain, actions.args";
+    actions.finished_at, actions.claim, actions.chain, actions.args, actions.logged";
 
 /// How many of [`ACTION_COLUMNS`] there are.
-pub(super) const ACTION_WIDTH: usize = 14;
+pub(super) const ACTION_WIDTH: usize = 15;
 
 /// Reads [`ACTION_COLUMNS`] followed by those of the recurrence.
 pub(super) fn action(names: &Names, row: &Row) -> Read<Action> {
@@ -151,6 +151,7 @@ pub(super) fn action(names: &Names, row: &Row) -> Read<Action> {
         claim: get::<Option<i64>>(row, 11)?.and_then(ClaimId::new),
         chain: get::<Option<i64>>(row, 12)?.and_then(ChainId::new),
         args: args(row, 13)?,
+        log_entries: get::<i32>(row, 14)?.unsigned_abs(),
     })
 }
 

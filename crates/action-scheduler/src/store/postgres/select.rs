@@ -45,6 +45,24 @@ impl Dialect for Words<'_> {
         format!("{column} = ANY (${parameter})")
     }
 
+    fn id_in(&self, ids: &str) -> String {
+        format!("actions.id = ANY (ARRAY({ids}))")
+    }
+
+    fn held_by(&self, claim: usize) -> String {
+        // What is pending or in-progress is held by a claim that is open: by its primary key.
+        format!(
+            "SELECT held.id FROM {0}.claims, unnest(claims.actions) AS held (id) \
+             JOIN {0}.actions ON actions.id = held.id AND actions.claim = ${claim} AND actions.phase = 0 \
+             WHERE claims.id = ${claim}",
+            self.0
+        )
+    }
+
+    fn log_entries(&self) -> String {
+        "actions.logged::bigint".to_owned()
+    }
+
     fn same_args(&self, args: &Args, parameters: &mut Parameters) -> String {
         let text = parameters.add(Value::Text(args.as_str().to_owned()));
         let hash = parameters.add(Value::Integer(text_hash(args.as_str())));
@@ -224,7 +242,7 @@ impl PostgresStore {
                 let place = usize::try_from(status_code(status)).unwrap_or_default();
                 counts.get(place).copied().unwrap_or_default()
             };
-            return Ok(statuses.into_iter().map(of).sum());
+            return Ok(select::capped(statuses.into_iter().map(of).sum(), query));
         }
         if let Some(ArgsMatch::ContainsJson(_)) = &query.args {
             let all = Query { limit: None, offset: 0, after: None, ..query.clone() };

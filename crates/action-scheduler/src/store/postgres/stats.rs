@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::PostgresStore;
 use super::call::Call;
 use super::row;
-use crate::action::{Hook, Status};
+use crate::action::{Group, Hook, Status};
 use crate::error::Result;
 use crate::store::native::codes::{phase_code, state_of, status_code, status_of};
 use crate::store::{ChainState, Stats};
@@ -88,11 +88,17 @@ impl PostgresStore {
     }
 
     pub(super) async fn all_hooks(&self) -> Result<Vec<Hook>> {
-        let doing = "reading the hooks";
-        let sql = format!("SELECT name FROM {}.hooks ORDER BY name", self.database.schema);
+        self.all_names("hooks", Hook::from_stored).await
+    }
+
+    pub(super) async fn all_groups(&self) -> Result<Vec<Group>> {
+        self.all_names("groups", Group::from_stored).await
+    }
+
+    async fn all_names<T>(&self, table: &str, stored: impl Fn(String) -> T) -> Result<Vec<T>> {
+        let doing = "reading names";
+        let sql = format!("SELECT name FROM {}.{table} ORDER BY name", self.database.schema);
         let rows = self.database.read(doing, Call::statement(sql)).await?;
-        rows.iter()
-            .map(|row| Ok(Hook::from_stored(self.read(doing, row::get::<String>(row, 0))?)))
-            .collect()
+        rows.iter().map(|row| Ok(stored(self.read(doing, row::get::<String>(row, 0))?))).collect()
     }
 }

@@ -179,16 +179,13 @@ pub(super) fn delete_rows(connection: &Connection, id: i64) -> rusqlite::Result<
 
 pub(super) fn requeue(
     write: &mut Write<'_>,
-    ids: Vec<ActionId>,
+    target: Target,
     to: Requeue,
     context: &Context,
 ) -> Result<Vec<Change>> {
-    let allowed: &[Status] = match to {
-        Requeue::Rerun => &[Status::Complete, Status::Failed, Status::Canceled],
-        Requeue::RunNow | Requeue::At(_) => &[Status::Pending],
-    };
+    let Some(target) = to.narrow(target) else { return Ok(Vec::new()) };
     let mut claimed = Vec::new();
-    let mut changes = each(write, &Target::Ids(ids), allowed, |write, present| {
+    let mut changes = each(write, &target, to.allowed(), |write, present| {
         // Its runner may be about to start it.
         if to != Requeue::Rerun && present.claim.is_some() {
             claimed.push(present.id);

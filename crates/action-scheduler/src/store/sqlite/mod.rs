@@ -29,6 +29,7 @@ mod schema;
 mod select;
 mod sequence;
 mod stats;
+mod tally;
 mod watch;
 mod writer;
 
@@ -224,14 +225,9 @@ impl Store for SqliteStore {
         self.write(move |write| change::delete(write, &target)).await
     }
 
-    async fn requeue(
-        &self,
-        ids: Vec<ActionId>,
-        to: Requeue,
-        context: &Context,
-    ) -> Result<Vec<Change>> {
+    async fn requeue(&self, target: Target, to: Requeue, context: &Context) -> Result<Vec<Change>> {
         let context = context.clone();
-        self.write(move |write| change::requeue(write, ids, to, &context)).await
+        self.write(move |write| change::requeue(write, target, to, &context)).await
     }
 
     async fn fetch(&self, ids: Vec<ActionId>) -> Result<Vec<Action>> {
@@ -279,6 +275,18 @@ impl Store for SqliteStore {
 
     async fn hooks(&self) -> Result<Vec<Hook>> {
         self.read(|connection, _| stats::hooks(connection)).await
+    }
+
+    async fn groups(&self) -> Result<Vec<Group>> {
+        self.read(|connection, _| stats::groups(connection)).await
+    }
+
+    async fn tally(&self, by: TallyBy) -> Result<Vec<Tally>> {
+        self.read(move |connection, names| tally::tally(connection, names, by)).await
+    }
+
+    async fn claims(&self, query: ClaimsQuery) -> Result<Vec<OpenClaim>> {
+        self.read(move |connection, _| tally::claims(connection, query)).await
     }
 
     async fn stats(&self) -> Result<Stats> {

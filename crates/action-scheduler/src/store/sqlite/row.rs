@@ -104,10 +104,11 @@ pub(super) fn recurring(row: &Row<'_>, from: usize) -> rusqlite::Result<Recurrin
 /// The columns of a whole action; the recurrence follows.
 pub(super) const ACTION_COLUMNS: &str = "actions.id, actions.hook, actions.grp, actions.status, actions.priority, \
     actions.attempts, actions.kind, actions.scheduled_at, actions.created_at, actions.started_at, \
-    actions.finished_at, actions.claim, actions.chain, actions.args";
+    actions.finished_at, actions.claim, actions.chain, actions.args, \
+    (SELECT count(*) FROM logs WHERE logs.action = actions.id)";
 
 /// How many of [`ACTION_COLUMNS`] there are.
-pub(super) const ACTION_WIDTH: usize = 14;
+pub(super) const ACTION_WIDTH: usize = 15;
 
 /// Reads [`ACTION_COLUMNS`] followed by [`RECURRENCE_COLUMNS`].
 pub(super) fn action(
@@ -142,6 +143,7 @@ pub(super) fn action(
         claim: optional_claim_id(row, 11)?,
         chain,
         args: args(row, 13)?,
+        log_entries: row.get(14)?,
     })
 }
 

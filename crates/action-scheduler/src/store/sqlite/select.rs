@@ -28,6 +28,7 @@ impl Dialect for Words {
         let index = match part {
             Part::InProgress => " INDEXED BY actions_claimed",
             Part::OfGroup => " INDEXED BY actions_by_group",
+            Part::Given => " NOT INDEXED",
             _ => "",
         };
         format!("actions{index}")
@@ -40,6 +41,21 @@ impl Dialect for Words {
 
     fn one_of(&self, column: &str, parameter: usize) -> String {
         format!("{column} IN (SELECT value FROM json_each(?{parameter}))")
+    }
+
+    fn id_in(&self, ids: &str) -> String {
+        format!("actions.id IN ({ids})")
+    }
+
+    fn held_by(&self, claim: usize) -> String {
+        format!(
+            "SELECT actions.id FROM actions INDEXED BY actions_claimed WHERE actions.claim = ?{claim} \
+             AND actions.claim IS NOT NULL AND actions.phase = 0"
+        )
+    }
+
+    fn log_entries(&self) -> String {
+        "(SELECT count(*) FROM logs WHERE logs.action = actions.id)".to_owned()
     }
 
     fn same_args(&self, args: &Args, parameters: &mut Parameters) -> String {
@@ -164,12 +180,13 @@ pub(super) fn count(connection: &Connection, names: &mut Names, query: &Query) -
             // Kept up to date by whatever changes a status.
             let mut statement =
                 connection.prepare_cached("SELECT n FROM counts WHERE status = ?1")?;
-            return statuses
+            let count: rusqlite::Result<u64> = statuses
                 .into_iter()
                 .map(|status| {
                     statement.query_row([row::status_code(status)], |row| row.get::<_, u64>(0))
                 })
                 .sum();
+            return Ok(select::capped(count?, query));
         }
         let Some(numbers) = numbers(connection, names, query)? else { return Ok(0) };
         let (sql, parameters) = select::count(&Words, query, numbers);

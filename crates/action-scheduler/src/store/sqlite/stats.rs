@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::error::wrap;
 use super::row;
-use crate::action::{Hook, Status};
+use crate::action::{Group, Hook, Status};
 use crate::error::Result;
 use crate::store::{ChainState, Stats};
 
@@ -77,4 +77,14 @@ pub(super) fn hooks(connection: &Connection) -> Result<Vec<Hook>> {
             .collect::<rusqlite::Result<Vec<_>>>()
     };
     list().map_err(|error: rusqlite::Error| wrap("reading the hooks")(error).into())
+}
+
+pub(super) fn groups(connection: &Connection) -> Result<Vec<Group>> {
+    let list = || {
+        connection
+            .prepare_cached("SELECT name FROM groups ORDER BY name")?
+            .query_map([], |row| row.get::<_, String>(0).map(Group::from_stored))?
+            .collect::<rusqlite::Result<Vec<_>>>()
+    };
+    list().map_err(|error: rusqlite::Error| wrap("reading the groups")(error).into())
 }

@@ -9,7 +9,7 @@ use action_scheduler::handler::HandlerContext;
 use action_scheduler::migrate::{MoveOptions, MoveReport};
 use action_scheduler::runner::Until;
 use action_scheduler::schedule::{Cadence, Interval};
-use action_scheduler::store::{ChainState, DeadRunner, Insert, Requeue};
+use action_scheduler::store::{ChainState, DeadRunner, Insert, Requeue, Target};
 use action_scheduler::time::Clock;
 use action_scheduler::{
     Context, Failure, Hook, Query, Runner, RunnerConfig, Schedule, Scheduler, Shutdown, Status,
@@ -138,7 +138,7 @@ async fn survives<F>(
     let waiting = Query::new().hook(Hook::new("once").unwrap()).status(Status::Pending).unlimited();
     let waiting = to.store.query(waiting).await.unwrap();
     let ids = waiting.iter().map(|action| action.id).collect();
-    to.store.requeue(ids, Requeue::RunNow, &Context::new("test")).await.unwrap();
+    to.store.requeue(Target::Ids(ids), Requeue::RunNow, &Context::new("test")).await.unwrap();
     let all_ran = async {
         while books.lock().unwrap().len() < ONCE as usize {
             tokio::time::sleep(Duration::from_millis(2)).await;

@@ -304,12 +304,16 @@ fn what_is_run_again_in_the_source_after_it_was_copied_is_moved() {
         let id = put(&from, "a").await;
         from.cancel(Target::Ids(vec![id]), None, &by).await.unwrap();
         assert!(move_all(from.share(), to.share(), options()).await.unwrap().is_complete());
-        from.requeue(vec![id], action_scheduler::store::Requeue::Rerun, &by).await.unwrap();
+        from.requeue(Target::Ids(vec![id]), action_scheduler::store::Requeue::Rerun, &by)
+            .await
+            .unwrap();
         let report = move_all(from.share(), to.share(), options()).await.unwrap();
         assert!(report.is_complete(), "{report:#?}");
         assert_eq!(to.fetch(vec![id]).await.unwrap()[0].status, Status::Pending);
         // And what was moved is left to be decided on by people.
-        from.requeue(vec![id], action_scheduler::store::Requeue::Rerun, &by).await.unwrap();
+        from.requeue(Target::Ids(vec![id]), action_scheduler::store::Requeue::Rerun, &by)
+            .await
+            .unwrap();
         let report = move_all(from.share(), to.share(), options()).await.unwrap();
         assert_eq!(report.left.again, [id]);
         assert!(!report.is_complete());
@@ -396,7 +400,7 @@ fn a_paused_chain_whose_instance_was_put_back_into_the_queue_moves_in_one_pass()
         let chain = from.fetch(vec![id]).await.unwrap()[0].chain.unwrap();
         let pause = ChainChange::Pause { reason: "holiday".to_owned() };
         from.change_chain(chain, pause, &by).await.unwrap();
-        from.requeue(vec![id], Requeue::Rerun, &by).await.unwrap();
+        from.requeue(Target::Ids(vec![id]), Requeue::Rerun, &by).await.unwrap();
         let report = move_all(from.share(), to.share(), options()).await.unwrap();
         assert!(report.is_complete(), "{report:#?}");
         let chains = to.chains(Default::default()).await.unwrap();
