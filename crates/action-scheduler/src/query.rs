@@ -219,7 +219,7 @@ impl Query {
     /// The query for all actions that this one looks at, in the order in which it does; none without [`Query::within`].
     ///
     /// The last of them is the place from which a search by date goes on, whatever it has found:
-    /// `query.window().map(|all| all.offset(n - 1))`.
+    /// `query.window().map(|all| all.offset(n - 1).limit(1))` for a window of `n`.
     pub fn window(&self) -> Option<Self> {
         let limit = Some(self.within?);
         let mut window = Self {
