@@ -1,5 +1,6 @@
 //! The API functions: schedule hooks, look them up, change what becomes of them.
 
+mod bulk;
 mod ensure;
 mod scheduling;
 mod waiting;
@@ -12,6 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
+pub use bulk::{Bulk, Progress};
 pub use ensure::Ensured;
 pub use scheduling::Scheduling;
 
@@ -28,9 +30,6 @@ use crate::store::{
     Runner, Statement, Stats, Store, Tally, TallyBy, Target,
 };
 use crate::time::parse_date;
-
-/// How many actions one bulk change takes at a time, so that it never holds the database for long.
-const BULK: u32 = 1000;
 
 /// Schedules hooks and looks after what was scheduled. Cheap to clone; all clones share one store.
 ///
@@ -367,20 +366,6 @@ impl Scheduler {
         let mut query = query.order(OrderBy::Date, Order::Ascending).limit(1);
         query.statuses = vec![Status::Pending];
         Ok(self.cancel_matching(query).await?.pop())
-    }
-
-    /// Cancels every pending action that the query asks for. Says how many they were.
-    pub async fn unschedule_all(&self, query: Query) -> Result<u64> {
-        let mut query = query.order(OrderBy::None, Order::Ascending).limit(BULK);
-        query.statuses = vec![Status::Pending];
-        let mut canceled = 0;
-        loop {
-            let batch = self.cancel_matching(query.clone()).await?.len() as u64;
-            canceled += batch;
-            if batch < u64::from(BULK) {
-                return Ok(canceled);
-            }
-        }
     }
 
     async fn cancel_matching(&self, query: Query) -> Result<Vec<ActionId>> {

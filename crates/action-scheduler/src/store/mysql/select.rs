@@ -24,43 +24,53 @@ use crate::store::native::args::contain;
 /// How many actions are read at once.
 const CHUNK: usize = 1000;
 
-/// When a row changed last: its end, else the start of its latest attempt, else its creation. Where we have not written
-/// that down, the plugin's own date of the last attempt stands in.
-const MODIFIED_AT: &str = "CASE WHEN a.status IN ('complete','failed','canceled') \
-    THEN COALESCE(t.finished_at, IF(a.last_attempt_gmt > 0, a.last_attempt_gmt, NULL), t.started_at, t.created_at, a.scheduled_date_gmt) \
-    ELSE COALESCE(t.started_at, IF(a.attempts > 0 AND a.last_attempt_gmt > 0, a.last_attempt_gmt, NULL), t.created_at, a.scheduled_date_gmt) END";
-
 /// When the latest attempt started; the plugin's own date stands in for what we have not written down.
 const STARTED_AT: &str = "COALESCE(t.started_at, IF(a.attempts > 0 AND a.last_attempt_gmt > 0, a.last_attempt_gmt, NULL))";
 
 /// Comes before every date that can be stored.
 const UNSET: &str = "TIMESTAMP'1000-01-01 00:00:00.000000'";
 
-/// When a row came to its end, as [`row::whole_action`] has it: where we have not written that down, its latest attempt
-/// or the last entry of its log, else its creation.
-fn finished_at(tables: &Tables) -> String {
-    let logged = |which: &str| {
-        format!(
-            "IF(t.action_id IS NULL, (SELECT {which}(l.log_date_gmt) FROM {} l WHERE l.action_id = a.action_id), NULL)",
-            tables.logs
-        )
-    };
+/// Whether a row has come to its end; one with a status that nobody knows counts as failed.
+const HAS_ENDED: &str = "a.status NOT IN ('pending','in-progress')";
+
+/// The first or last date in the log of an action whose dates we have not written down.
+fn logged_at(tables: &Tables, which: &str) -> String {
+    // Served by the key on the action.
     format!(
-        "CASE WHEN a.status IN ('pending','in-progress') THEN {UNSET} ELSE COALESCE(t.finished_at, NULLIF(GREATEST( \
-           IF(a.last_attempt_gmt > 0, a.last_attempt_gmt, {UNSET}), COALESCE({}, {UNSET})), {UNSET}), \
-           t.created_at, {}, a.scheduled_date_gmt) END",
-        logged("MAX"),
-        logged("MIN")
+        "IF(t.action_id IS NULL, (SELECT {which}(l.log_date_gmt) FROM {} l WHERE l.action_id = a.action_id), NULL)",
+        tables.logs
     )
+}
+
+/// When a row was stored, as [`row::whole_action`] has it.
+fn created_at(tables: &Tables) -> String {
+    format!("COALESCE(t.created_at, {}, a.scheduled_date_gmt)", logged_at(tables, "MIN"))
+}
+
+/// When a row that has ended did so, as [`row::whole_action`] has it: where we have not written that down, its latest
+/// attempt or the last entry of its log, else its creation.
+fn ended_at(tables: &Tables) -> String {
+    format!(
+        "COALESCE(t.finished_at, NULLIF(GREATEST(IF(a.last_attempt_gmt > 0, a.last_attempt_gmt, {UNSET}), \
+         COALESCE({}, {UNSET})), {UNSET}), {})",
+        logged_at(tables, "MAX"),
+        created_at(tables)
+    )
+}
+
+/// When a row changed last: its end, else the start of its latest attempt, else its creation.
+fn modified_at(tables: &Tables) -> String {
+    let (ended, created) = (ended_at(tables), created_at(tables));
+    format!("IF({HAS_ENDED}, {ended}, COALESCE({STARTED_AT}, {created}))")
 }
 
 /// What rows are sorted by before the id decides between equals.
 fn sort_column(tables: &Tables, order_by: OrderBy) -> Option<String> {
     Some(match order_by {
         OrderBy::Date => "a.scheduled_date_gmt".to_owned(),
-        OrderBy::Modified => MODIFIED_AT.to_owned(),
+        OrderBy::Modified => modified_at(tables),
         OrderBy::Started => format!("COALESCE({STARTED_AT}, {UNSET})"),
-        OrderBy::Finished => finished_at(tables),
+        OrderBy::Finished => format!("IF({HAS_ENDED}, {}, {UNSET})", ended_at(tables)),
         OrderBy::Claim => "a.claim_id".to_owned(),
         // Served by the key on the action.
         OrderBy::LogEntries => {
@@ -147,7 +157,8 @@ fn conditions(tables: &Tables, query: &Query) -> Outcome<String> {
         all.push(format!("a.scheduled_date_gmt {} {}", comparator.as_str(), Micros(*date)));
     }
     for (comparator, date) in &query.modified {
-        all.push(format!("{MODIFIED_AT} {} {}", comparator.as_str(), Micros(*date)));
+        let (modified, sign) = (modified_at(tables), comparator.as_str());
+        all.push(format!("{modified} {sign} {}", Micros(*date)));
     }
     match query.claimed {
         Some(Claimed::Any) => all.push("a.claim_id > 0".to_owned()),

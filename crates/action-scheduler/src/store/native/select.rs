@@ -315,6 +315,7 @@ fn list<D: Dialect>(
     // By id alone the table itself is in order, whatever the phase.
     let by_group = query.group.is_some() && query.hook.is_none() && query.statuses.is_empty();
     let parts = match key {
+        _ if query.ids.is_some() => vec![Part::Given],
         Some(_) if by_group && query.order_by == OrderBy::Date => vec![Part::OfGroup],
         Some(_) => parts(&query.statuses),
         None => vec![Part::ById],
@@ -391,7 +392,11 @@ pub(in crate::store) fn count<D: Dialect>(
         let (table, of_part) = (dialect.actions(part), condition(dialect, part, &query.statuses));
         format!("FROM {table} WHERE {of_part}{all}")
     };
-    let parts = parts(&query.statuses).into_iter();
+    let parts = match query.ids {
+        Some(_) => vec![Part::Given],
+        None => parts(&query.statuses),
+    };
+    let parts = parts.into_iter();
     let sql = match query.within {
         None => {
             let counts: Vec<String> =
