@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use action_scheduler::schedule::cron::CronError;
 use action_scheduler::time::DateTextError;
 use action_scheduler::{Error, Invalid};
+use action_scheduler_server::ServerError;
+use action_scheduler_server::access::accounts::AccountError;
 
 use crate::output::safe::safe_lines;
 
@@ -70,6 +72,11 @@ fn code(error: &anyhow::Error) -> u8 {
             || cause.is::<Invalid>()
             || cause.is::<DateTextError>()
             || cause.is::<CronError>()
+            || cause.downcast_ref::<AccountError>().is_some_and(AccountError::is_invalid_input)
+            || matches!(
+                cause.downcast_ref(),
+                Some(ServerError::NobodyMaySignIn { .. } | ServerError::Setting(_))
+            )
             || cause.downcast_ref::<Error>().is_some_and(Error::is_invalid_input)
     });
     if is_bad_input { BAD_INPUT } else { FAILED }

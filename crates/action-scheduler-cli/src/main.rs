@@ -10,7 +10,9 @@ mod failure;
 mod input;
 mod observe;
 mod output;
+mod password;
 mod runner;
+mod server;
 mod signals;
 mod terminal;
 

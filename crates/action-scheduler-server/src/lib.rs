@@ -20,4 +20,4 @@ mod server;
 mod site;
 
 pub use config::ServerConfig;
-pub use server::{Server, ServerError};
+pub use server::{Server, ServerError, check, sign_in_link};

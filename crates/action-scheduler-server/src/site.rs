@@ -1,10 +1,12 @@
 //! What every request gets.
 
+use std::borrow::Cow;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use action_scheduler::Scheduler;
+use action_scheduler::{Args, Hook, Scheduler};
 
-use crate::access::Caller;
+use crate::access::{Access, Caller};
 use crate::config::ServerConfig;
 
 /// The scheduler, and what the server keeps beside it. Cheap to clone; all clones are one.
@@ -14,11 +16,14 @@ pub(crate) struct Site(Arc<Inner>);
 struct Inner {
     scheduler: Scheduler,
     config: ServerConfig,
+    access: Access,
 }
 
 impl Site {
-    pub(crate) fn new(scheduler: Scheduler, config: ServerConfig) -> Self {
-        Self(Arc::new(Inner { scheduler, config }))
+    /// For a server that listens on this address.
+    pub(crate) fn new(scheduler: Scheduler, config: ServerConfig, address: SocketAddr) -> Self {
+        let access = Access::new(scheduler.store().clone(), address);
+        Self(Arc::new(Inner { scheduler, config, access }))
     }
 
     /// The scheduler in the name of the server itself: for looking things up.
@@ -39,5 +44,20 @@ impl Site {
     /// The URL path of something on this server: `/actions` below the base path.
     pub(crate) fn path(&self, path: &str) -> String {
         format!("{}{path}", self.0.config.base_path)
+    }
+
+    /// Users, sessions and tokens.
+    pub(crate) fn access(&self) -> &Access {
+        &self.0.access
+    }
+
+    /// The args of an action of this hook as they may be shown. Whatever leaves the server shows args through this.
+    pub(crate) fn shown_args<'a>(&self, hook: &Hook, args: &'a Args) -> Cow<'a, Args> {
+        self.0.config.masks.args(hook, args)
+    }
+
+    /// A text about an action, such as an entry of its log, without what its args hide.
+    pub(crate) fn shown_text<'a>(&self, hook: &Hook, args: &Args, text: &'a str) -> Cow<'a, str> {
+        self.0.config.masks.text(hook, args, text)
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use action_scheduler::runner::Until;
+use action_scheduler_server::ServerConfig;
 use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::{Value, json};
@@ -15,6 +16,7 @@ use crate::output::safe::safe;
 use crate::output::time::short;
 use crate::output::{self, Cell, Records};
 use crate::runner::{self, CleanerOptions, RunnerOptions};
+use crate::server::{self, ServerOptions};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -38,6 +40,8 @@ pub struct Options {
     runner: RunnerOptions,
     #[command(flatten)]
     cleaner: CleanerOptions,
+    #[command(flatten)]
+    server: ServerOptions,
 }
 
 /// A setting: its key, its value, and where that came from.
@@ -52,17 +56,26 @@ pub fn run(app: &App, options: &Options) -> Result<()> {
         bail!(BadInput(format!("store URL {url:?}: expected sqlite:FILE, such as sqlite:shop.db")));
     }
     config.bind()?;
+    let server = options.server.resolve(&config)?;
+    if let Some(server) = &server {
+        action_scheduler_server::check(server)?;
+    }
     for doubt in doubts(&config) {
         output::note(format_args!("warning: {}", safe(&doubt)));
     }
-    let settings = settings(app, &config, options);
+    let settings = settings(app, &config, options, server.as_ref());
     match options.json {
         true => output::print(&output::json(&as_json(&config, &settings))?),
         false => print(app, &config, &settings),
     }
 }
 
-fn settings(app: &App, config: &Config, options: &Options) -> Vec<Setting> {
+fn settings(
+    app: &App,
+    config: &Config,
+    options: &Options,
+    server: Option<&ServerConfig>,
+) -> Vec<Setting> {
     let mut settings: Vec<Setting> = Vec::new();
     let zone = app.zone(config);
     let top = [
@@ -79,6 +92,9 @@ fn settings(app: &App, config: &Config, options: &Options) -> Vec<Setting> {
     let interval = options.cleaner.resolve(config).map_or_else(|| "never".to_owned(), short);
     let origin = app.origin(config, "clean_interval", "cleaner.interval");
     settings.push(("cleaner.interval".to_owned(), interval, origin));
+    for (key, value, origin) in server::rows(app, config, server) {
+        settings.push((format!("server.{key}"), value, origin));
+    }
     for (key, value) in config::policy_rows(&config.policy) {
         let path = format!("policy.{key}");
         let origin = from_file(config, &path);

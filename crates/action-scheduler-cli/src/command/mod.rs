@@ -14,7 +14,11 @@ mod migrate;
 mod run;
 mod schedule;
 mod serve;
+mod session;
+mod sign_in_link;
 mod status;
+mod token;
+mod user;
 mod watch;
 
 use anyhow::Result;
@@ -45,6 +49,17 @@ pub enum Command {
     /// Understand cron expressions
     #[command(subcommand)]
     Cron(cron::What),
+    /// Manage who may sign in to the web admin
+    #[command(subcommand)]
+    User(user::What),
+    /// Manage what programs call the HTTP API with
+    #[command(subcommand)]
+    Token(token::What),
+    /// Look at and end sessions in browsers
+    #[command(subcommand)]
+    Session(session::What),
+    /// Print a link that signs you in to the web admin, once
+    SignInLink(sign_in_link::Options),
     /// Show counts, runners and what needs attention
     Status(status::Options),
     /// Show the status again and again
@@ -76,6 +91,10 @@ pub async fn run(app: &App, command: Command) -> Result<()> {
         Command::Action(what) => action::run(app, what).await,
         Command::Chain(what) => chain::run(app, what).await,
         Command::Cron(what) => cron::run(app, what),
+        Command::User(what) => user::run(app, what).await,
+        Command::Token(what) => token::run(app, what).await,
+        Command::Session(what) => session::run(app, what).await,
+        Command::SignInLink(options) => sign_in_link::run(app, options).await,
         Command::Status(options) => status::run(app, &options).await,
         Command::Watch(options) => watch::run(app, options).await,
         Command::Migrate(options) => migrate::run(app, options).await,

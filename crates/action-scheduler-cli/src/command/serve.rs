@@ -1,12 +1,14 @@
 //! `serve`: run actions as they fall due, until stopped.
 
+use std::io::IsTerminal;
 use std::sync::Arc;
 
 use action_scheduler::cleaner::Cleaner;
 use action_scheduler::runner::{RunReport, Until};
 use action_scheduler::scheduler::Ensured;
 use action_scheduler::{Runner, RunnerConfig, Scheduler, Shutdown};
-use action_scheduler_server::{Server, ServerConfig};
+use action_scheduler_server::Server;
+use action_scheduler_server::access::accounts::Actor;
 use anyhow::{Context, Result};
 use clap::Args;
 
@@ -14,11 +16,11 @@ use crate::app::App;
 use crate::config::Config;
 use crate::demo::Demo;
 use crate::doubts::doubts;
-use crate::input::{self, Listen};
 use crate::observe::LogLines;
 use crate::output::note;
 use crate::output::safe::safe;
 use crate::runner::{self, CleanerOptions, RunnerOptions};
+use crate::server::ServerOptions;
 use crate::signals::stop_on_signals;
 
 const EXAMPLES: &str = "\
@@ -40,11 +42,8 @@ pub struct Options {
     #[command(flatten)]
     cleaner: CleanerOptions,
 
-    /// Where the web admin and the HTTP API listen: an address with a port, or off
-    /// [default: 127.0.0.1:7420]
-    #[arg(long, value_name = "ADDRESS", env = "ACTION_SCHEDULER_SERVER_LISTEN", hide_env = true,
-          value_parser = input::listen)]
-    listen: Option<Listen>,
+    #[command(flatten)]
+    server: ServerOptions,
 
     /// Show what it can do: a config and actions of every kind, in a database of its own (or the
     /// one of --store)
@@ -71,6 +70,10 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
         .handlers(handlers)
         .observer(Arc::new(LogLines::default()))
         .build();
+    let server = match options.server.resolve(&config)? {
+        Some(config) => Some(Server::bind(scheduler.clone(), config).await?),
+        None => None,
+    };
     banner(app, &config, &url, &settings);
     for doubt in doubts(&config) {
         tracing::warn!("{doubt}");
@@ -87,14 +90,12 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
         let cleaner = Cleaner::new(scheduler.clone());
         tokio::spawn(cleaner.keep(interval, shutdown.clone()))
     });
-    let server = match options.listen.unwrap_or_default() {
-        Listen::At(listen) => {
-            let config = ServerConfig { listen, ..ServerConfig::default() };
-            let server = Server::bind(scheduler.clone(), config).await?;
-            tracing::info!(address = %server.address(), "the admin and the API listen");
+    let server = match server {
+        Some(server) => {
+            tell_of_server(app, &server).await?;
             Some(tokio::spawn(server.run(shutdown.clone())))
         }
-        Listen::Off => None,
+        None => None,
     };
     let report = Runner::new(scheduler, settings).run(shutdown.clone()).await;
     // A runner that failed has not been told to stop; the cleaner must be.
@@ -166,6 +167,26 @@ fn banner(app: &App, config: &Config, url: &str, settings: &RunnerConfig) {
     if tracing::enabled!(tracing::Level::INFO) && !app.logs_json() {
         note(lines.join("\n"));
     }
+}
+
+/// Says where the server is, and at the terminal also how to get in.
+async fn tell_of_server(app: &App, server: &Server) -> Result<()> {
+    let url = server.url();
+    if let Some(wanted) = server.wanted_address() {
+        tracing::warn!(%wanted, "another program listens there; listening on another port");
+    }
+    tracing::info!(address = %server.address(), %url, "the admin and the API listen");
+    for doubt in server.doubts() {
+        tracing::warn!("{doubt}");
+    }
+    // Whoever reads log lines later must not find a way in.
+    if std::io::stderr().is_terminal() && server.is_on_loopback() && !app.logs_json() {
+        let link = server.sign_in_link(&Actor::command_line()).await?;
+        note(format_args!(
+            "\nOpen {link}\nto sign in: once, within 15 minutes. `action-scheduler sign-in-link` makes another.\n"
+        ));
+    }
+    Ok(())
 }
 
 fn tell(report: &RunReport) {

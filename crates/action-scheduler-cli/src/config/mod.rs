@@ -7,6 +7,7 @@ mod policy;
 mod read;
 mod runner;
 mod schedule;
+mod server;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ pub use self::read::Problem;
 use self::read::{Reading, Section};
 pub use self::runner::RunnerSection;
 pub use self::schedule::Declared;
+pub use self::server::ServerSection;
 use crate::failure::BadInput;
 use crate::input::{self, CleanInterval};
 
@@ -45,6 +47,8 @@ pub struct Config {
     pub runner: RunnerSection,
     /// How often `serve` cleans.
     pub clean_interval: Option<CleanInterval>,
+    /// The web admin and the HTTP API.
+    pub server: ServerSection,
     /// The policy of all hooks.
     pub policy: Policy,
     /// What differs from it, by pattern.
@@ -106,6 +110,9 @@ impl Config {
             self.runner = RunnerSection::read(section);
         }
         self.clean_interval = root.section("cleaner").and_then(runner::read_cleaner);
+        if let Some(section) = root.section("server") {
+            self.server = ServerSection::read(section, folder);
+        }
         if let Some(section) = root.section("policy") {
             self.policy = policy::read_base(section);
         }

@@ -68,7 +68,7 @@ pub fn read_cleaner(mut section: Section<'_, '_>) -> Option<CleanInterval> {
 }
 
 /// A value that is text or a number.
-fn checked<T, E: std::fmt::Display>(
+pub(super) fn checked<T, E: std::fmt::Display>(
     section: &mut Section<'_, '_>,
     key: &'static str,
     read: impl FnOnce(&str) -> Result<T, E>,
@@ -78,7 +78,7 @@ fn checked<T, E: std::fmt::Display>(
     item.checked(read(&text))
 }
 
-fn positive(section: &mut Section<'_, '_>, key: &'static str) -> Option<Duration> {
+pub(super) fn positive(section: &mut Section<'_, '_>, key: &'static str) -> Option<Duration> {
     checked(section, key, input::positive_duration)
 }
 

@@ -1,9 +1,14 @@
 //! The one who calls, as handlers see them.
 
-use action_scheduler::Context;
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use action_scheduler::{Context, Invalid};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
+use super::accounts::{Actor, Digest};
 use crate::http::Refusal;
 use crate::site::Site;
 
@@ -19,6 +24,35 @@ pub enum Role {
     Operator,
     /// Manage users, tokens and sessions.
     Admin,
+}
+
+impl Role {
+    /// All of them, the one with the fewest rights first.
+    pub const ALL: [Role; 3] = [Role::Viewer, Role::Operator, Role::Admin];
+
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Viewer => "viewer",
+            Role::Operator => "operator",
+            Role::Admin => "admin",
+        }
+    }
+}
+
+impl FromStr for Role {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let found = Role::ALL.into_iter().find(|role| role.as_str() == text);
+        found.ok_or_else(|| Invalid::new("role", text, "expected viewer, operator or admin"))
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
 }
 
 /// How someone made themselves known.
@@ -45,6 +79,10 @@ pub(crate) struct Caller {
     /// What forms of the admin have to send back (a hidden field `csrf`); empty for tokens, which browsers do not send by
     /// themselves.
     pub(crate) csrf: String,
+    /// Their session, if they came with one.
+    pub(crate) session: Option<Digest>,
+    /// Where they call from.
+    pub(crate) address: IpAddr,
 }
 
 impl Caller {
@@ -55,6 +93,11 @@ impl Caller {
             Identity::Terminal => Context::new("admin"),
             Identity::Token(name) => Context::new(&format!("token {name}")),
         }
+    }
+
+    /// How they are named where access is changed.
+    pub(crate) fn actor(&self) -> Actor {
+        Actor { name: self.context().to_string(), address: Some(self.address) }
     }
 
     /// Whether they may do what this role may.

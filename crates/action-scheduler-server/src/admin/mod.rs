@@ -5,6 +5,7 @@
 //! take an [`Operator`](crate::access::Operator) too, and answer with [`Visit::back_with`]. What goes wrong is a
 //! [`Trouble`], shown as a page of its own.
 
+mod access;
 mod assets;
 mod components;
 mod flash;
@@ -18,6 +19,7 @@ mod visit;
 use axum::Router;
 use axum::routing::get;
 
+pub(crate) use self::access::{sign_in_button, sign_in_form};
 pub(crate) use self::trouble::{error_page, missing, show_troubles};
 use crate::site::Site;
 

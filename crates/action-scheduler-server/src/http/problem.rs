@@ -1,7 +1,7 @@
 //! Errors of the API, as RFC 9457 problem documents.
 
 use action_scheduler::{Error, Invalid, StoreErrorKind};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
@@ -141,6 +141,12 @@ impl IntoResponse for Problem {
         let status = self.status();
         // A struct of texts and numbers always has a JSON form.
         let body = serde_json::to_vec(&self).unwrap_or_default();
-        (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response()
+        let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+        let mut response = (status, kind, body).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static("Bearer realm=\"action-scheduler\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
     }
 }

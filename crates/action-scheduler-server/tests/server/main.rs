@@ -1,3 +1,5 @@
 //! The server from the outside, over HTTP: one binary, a file per subject.
 
+mod access;
+mod browser;
 mod running;

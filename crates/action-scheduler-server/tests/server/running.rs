@@ -5,7 +5,9 @@ use std::sync::{Arc, Once};
 
 use action_scheduler::time::Clock;
 use action_scheduler::{Scheduler, Shutdown};
+use action_scheduler_server::access::accounts::{Accounts, Actor, NewToken, Scopes};
 use action_scheduler_server::{Server, ServerConfig};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Client, RequestBuilder};
 use testkit::MemoryStore;
 use tokio::task::JoinHandle;
@@ -13,6 +15,7 @@ use tokio::task::JoinHandle;
 /// A server that runs until it is dropped.
 pub struct Running {
     pub scheduler: Scheduler,
+    /// Who asks: a program with a token that may do everything.
     pub client: Client,
     pub address: SocketAddr,
     serving: JoinHandle<()>,
@@ -25,24 +28,26 @@ impl Running {
     }
 
     /// A server with this config, on a port of its own.
-    pub async fn with_config(mut config: ServerConfig) -> Self {
+    pub async fn with_config(config: ServerConfig) -> Self {
         static PROVIDER: Once = Once::new();
         PROVIDER.call_once(|| {
             rustls::crypto::ring::default_provider().install_default().expect("the first one");
         });
         let clock = Clock::manual(testkit::conformance::NOON.parse().expect("a date"));
         let scheduler = Scheduler::builder(Arc::new(MemoryStore::new(clock))).build();
+        Self::over(scheduler, config).await
+    }
+
+    /// A server over this scheduler, on a port of its own.
+    pub async fn over(scheduler: Scheduler, mut config: ServerConfig) -> Self {
         config.listen.set_port(0);
+        let secret = token(&scheduler, "test", "admin,work").await;
         let server = Server::bind(scheduler.clone(), config).await.expect("a free port");
         let address = server.address();
         let serving = tokio::spawn(async move {
             server.run(Shutdown::new()).await.expect("serving");
         });
-        let client = Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .expect("a client");
-        Self { scheduler, client, address, serving }
+        Self { scheduler, client: client_with(&secret), address, serving }
     }
 
     /// A GET of a path, to be sent.
@@ -54,6 +59,28 @@ impl Running {
     pub fn post(&self, path: &str) -> RequestBuilder {
         self.client.post(format!("http://{}{path}", self.address))
     }
+}
+
+/// The secret of a new token.
+pub async fn token(scheduler: &Scheduler, name: &str, scopes: &str) -> String {
+    let accounts = Accounts::new(scheduler.store().clone());
+    let name = name.parse().expect("a name");
+    let scopes: Scopes = scopes.parse().expect("scopes");
+    let token = NewToken { name, scopes, lifetime: None };
+    let secret = accounts.create_token(token, &Actor::command_line()).await.expect("a token");
+    secret.reveal().to_owned()
+}
+
+/// A client that brings a token with each request.
+pub fn client_with(secret: &str) -> Client {
+    let value = HeaderValue::try_from(format!("Bearer {secret}")).expect("a header");
+    client_of(HeaderMap::from_iter([(AUTHORIZATION, value)]))
+}
+
+/// A client that sends these headers with each request and follows no redirects.
+pub fn client_of(headers: HeaderMap) -> Client {
+    let builder = Client::builder().redirect(reqwest::redirect::Policy::none());
+    builder.default_headers(headers).build().expect("a client")
 }
 
 impl Drop for Running {
