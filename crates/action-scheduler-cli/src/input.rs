@@ -6,13 +6,11 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use action_scheduler::runner::BatchSize;
-use action_scheduler::schedule::Missed;
-use action_scheduler::schedule::cron::{Cron, CronError, Dialect};
+pub use action_scheduler::time::time_zone;
 use action_scheduler::time::{DateTextError, parse_duration};
 use action_scheduler::{Args, Invalid, Unique};
 use action_scheduler_server::ServerConfig;
 use anyhow::{Context, Result};
-use jiff::tz::TimeZone;
 
 /// A length of time: `90s`, `1h30m`.
 pub fn duration(text: &str) -> Result<Duration, DateTextError> {
@@ -26,21 +24,6 @@ pub fn positive_duration(text: &str) -> Result<Duration, anyhow::Error> {
             Err(Invalid::new("length of time", text, "expected more than nothing").into())
         }
         duration => Ok(duration),
-    }
-}
-
-/// A time zone by its IANA name.
-pub fn time_zone(name: &str) -> Result<TimeZone, Invalid> {
-    match TimeZone::get(name) {
-        Ok(zone) if zone.iana_name().is_some() => Ok(zone),
-        _ => {
-            let known: Vec<String> =
-                jiff::tz::db().available().map(|name| name.to_string()).collect();
-            let meant = did_you_mean(name, known.iter().map(String::as_str));
-            let expected =
-                format!("expected the name of a time zone, such as Europe/Berlin or UTC{meant}");
-            Err(Invalid::new("time zone", name, expected))
-        }
     }
 }
 
@@ -178,27 +161,6 @@ pub fn bytes(text: &str) -> Result<u64, Invalid> {
     Ok(bytes as u64)
 }
 
-/// `skip`, `catch_up` or `catch_up:N`.
-pub fn missed(text: &str) -> Result<Missed, Invalid> {
-    const DEFAULT_CAP: u32 = 10;
-    let refuse = || {
-        let expected =
-            "expected skip, catch_up (the latest 10 at most) or catch_up:N with N from 1";
-        Invalid::new("missed", text, expected)
-    };
-    match text.split_once(':') {
-        None if text == "skip" => Ok(Missed::Skip),
-        None if text == "catch_up" || text == "catch-up" => {
-            Ok(Missed::CatchUp { cap: DEFAULT_CAP })
-        }
-        Some(("catch_up" | "catch-up", cap)) => {
-            let cap = cap.parse().ok().filter(|cap| *cap >= 1).ok_or_else(refuse)?;
-            Ok(Missed::CatchUp { cap })
-        }
-        _ => Err(refuse()),
-    }
-}
-
 /// `args`, `hook` or `key=K`.
 pub fn unique(text: &str) -> Result<Unique, Invalid> {
     match text.split_once('=') {
@@ -225,18 +187,6 @@ pub fn args(text: &str) -> Result<Args> {
     Ok(text.parse()?)
 }
 
-/// A cron expression. Its zone is the one asked for, else that of its own `CRON_TZ=` prefix, else `default`.
-pub fn cron(
-    text: &str,
-    dialect: Dialect,
-    zone: Option<TimeZone>,
-    default: &TimeZone,
-) -> Result<Cron, CronError> {
-    let names_its_zone = ["CRON_TZ=", "TZ="].iter().any(|name| text.trim_start().starts_with(name));
-    let zone = zone.or_else(|| (!names_its_zone).then(|| default.clone()));
-    Cron::parse(text, dialect, zone)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -254,20 +204,10 @@ mod tests {
 
     #[test]
     fn choices_are_read_as_they_are_documented() {
-        assert_eq!(missed("catch_up:3").unwrap(), Missed::CatchUp { cap: 3 });
-        assert_eq!(missed("skip").unwrap(), Missed::Skip);
-        assert!(missed("catch_up:0").is_err() && missed("never").is_err());
         assert_eq!(unique("key=a=b").unwrap(), Unique::Key("a=b".into()));
         assert!(unique("key=").is_err() && unique("all").is_err());
         assert_eq!(batch_size("auto").unwrap(), BatchSize::Auto);
         assert!(batch_size("0").is_err() && workers("0").is_err());
         assert_eq!(concurrent_batches("unlimited").unwrap(), Limit(None));
-    }
-
-    #[test]
-    fn a_near_time_zone_is_suggested() {
-        let error = time_zone("Europe/Berlim").unwrap_err().to_string();
-        assert!(error.contains("did you mean \"Europe/Berlin\"?"), "{error}");
-        assert!(!time_zone("Nowhere/At/All/Far").unwrap_err().to_string().contains("did you"));
     }
 }

@@ -1,5 +1,7 @@
 //! Which actions are asked for, and in which order (reference, section 1, "Query keys").
 
+mod cursor_text;
+
 use std::str::FromStr;
 
 use jiff::Timestamp;

@@ -74,7 +74,7 @@ pub fn run(app: &App, what: What) -> Result<()> {
     let config = app.config()?;
     let zone = app.zone(&config);
     let now = Timestamp::now();
-    let parsed = input::cron(&explain.expression, explain.dialect, explain.tz.clone(), &zone);
+    let parsed = Cron::parse_in(&explain.expression, explain.dialect, explain.tz.clone(), &zone);
     let cron = parsed.map_err(|error| underline(app, &explain.expression, &error))?;
     let after = match &explain.after {
         Some(text) => parse_date(text, now, cron.zone())?,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use action_scheduler::schedule::cron::Dialect;
+use action_scheduler::schedule::cron::{Cron, Dialect};
 use action_scheduler::schedule::{Cadence, Interval, Missed, Recurrence, Recurring};
 use action_scheduler::{Group, Hook, NewAction, Priority, Schedule, Scheduler, Unique};
 use anyhow::Result;
@@ -58,7 +58,7 @@ pub enum What {
         #[arg(long)]
         fixed_rate: bool,
         /// What happens to dates that passed while nothing ran: skip, catch_up or catch_up:N
-        #[arg(long, value_name = "RULE", value_parser = input::missed, requires = "fixed_rate")]
+        #[arg(long, value_name = "RULE", requires = "fixed_rate")]
         missed: Option<Missed>,
     },
     /// Again and again, at the dates of a cron expression
@@ -78,7 +78,7 @@ pub enum What {
         #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
         first: Option<String>,
         /// What happens to dates that passed while nothing ran: skip, catch_up or catch_up:N
-        #[arg(long, value_name = "RULE", value_parser = input::missed)]
+        #[arg(long, value_name = "RULE")]
         missed: Option<Missed>,
     },
 }
@@ -147,7 +147,7 @@ pub async fn run(app: &App, what: What) -> Result<()> {
             (Schedule::Recurring(Recurring { first, recurrence }), action)
         }
         What::Cron { expression, action, tz, dialect, first, missed } => {
-            let cron = input::cron(&expression, dialect, tz, &zone)
+            let cron = Cron::parse_in(&expression, dialect, tz, &zone)
                 .map_err(|error| underline(app, &expression, &error))?;
             let from = first.as_deref().map_or(Ok(now), date)?;
             let recurring = Recurring::cron(cron, missed.unwrap_or_default(), from)?;

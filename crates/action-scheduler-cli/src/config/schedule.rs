@@ -1,6 +1,6 @@
 //! `[[schedule]]`: recurring actions that are to be there.
 
-use action_scheduler::schedule::cron::Dialect;
+use action_scheduler::schedule::cron::{Cron, Dialect};
 use action_scheduler::schedule::{Cadence, Interval, Missed, Recurrence, Recurring};
 use action_scheduler::time::parse_date;
 use action_scheduler::{NewAction, Schedule};
@@ -79,7 +79,7 @@ fn recurrence(
     now: Timestamp,
     first: Option<Timestamp>,
 ) -> Option<Recurring> {
-    let missed = section.text("missed", input::missed);
+    let missed = section.text("missed", str::parse::<Missed>);
     let cron = section.item("cron");
     let own_zone = section.text("time_zone", input::time_zone);
     let dialect = section.text("dialect", str::parse::<Dialect>);
@@ -92,7 +92,7 @@ fn recurrence(
             }
             let dialect = dialect.unwrap_or(Dialect::Standard);
             let text = cron.text()?;
-            let rule = cron.checked(input::cron(text, dialect, own_zone, zone))?;
+            let rule = cron.checked(Cron::parse_in(text, dialect, own_zone, zone))?;
             let missed = missed.unwrap_or_default();
             let recurring = Recurring::cron(rule, missed, first.unwrap_or(now));
             // It was right once: time alone must not keep the daemon from starting.

@@ -1,7 +1,5 @@
 //! What commands print: lists in many formats, single values, messages.
 
-pub mod cursor;
-
 use std::fmt;
 use std::io::{self, Write};
 

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -66,6 +67,32 @@ impl fmt::Display for Missed {
     }
 }
 
+/// `skip`, `catch_up` (the latest 10 at most), or `catch_up:N`, which is also read as it is shown: `catch_up(N)`.
+impl FromStr for Missed {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        const DEFAULT_CAP: u32 = 10;
+        let refuse = || {
+            let expected =
+                "expected skip, catch_up (the latest 10 at most) or catch_up:N with N from 1";
+            Invalid::new("missed", text, expected)
+        };
+        if text == "skip" {
+            return Ok(Missed::Skip);
+        }
+        let rest = text.strip_prefix("catch_up").or_else(|| text.strip_prefix("catch-up"));
+        let rest = rest.ok_or_else(refuse)?;
+        if rest.is_empty() {
+            return Ok(Missed::CatchUp { cap: DEFAULT_CAP });
+        }
+        let in_brackets = || rest.strip_prefix('(')?.strip_suffix(')');
+        let cap = rest.strip_prefix(':').or_else(in_brackets).ok_or_else(refuse)?;
+        let cap = cap.parse().ok().filter(|cap| *cap >= 1).ok_or_else(refuse)?;
+        Ok(Missed::CatchUp { cap })
+    }
+}
+
 impl fmt::Display for Recurrence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -114,6 +141,12 @@ impl Recurrence {
 }
 
 impl Recurring {
+    /// The dates that follow one date if every instance runs on time; for an interval that counts from the end of the run,
+    /// if it also takes no time.
+    pub fn dates_after(&self, date: Timestamp) -> impl Iterator<Item = Timestamp> {
+        std::iter::successors(self.next(date, date), |date| self.next(*date, *date))
+    }
+
     /// The date of the instance after the one that was due at `scheduled` and came to its end at `now`.
     ///
     /// An instance that was run early, by hand, is followed by one at its own date (reference, section 4). `None` when
@@ -282,6 +315,33 @@ mod tests {
         let next = cron("0 * * * *", Missed::Skip)
             .next(at("2026-01-01T10:00:00Z"), at("2026-01-01T12:20:00Z"));
         assert_eq!(next, Some(at("2026-01-01T13:00:00Z")));
+    }
+
+    #[test]
+    fn the_dates_to_come_are_those_of_runs_on_time() {
+        let noon = at("2026-01-01T12:00:00Z");
+        let hours = [at("2026-01-01T13:00:00Z"), at("2026-01-01T14:00:00Z")];
+        let catch_up = Missed::CatchUp { cap: 3 };
+        for chain in [
+            hourly(Cadence::AfterRun),
+            hourly(Cadence::FixedRate(Missed::Skip)),
+            cron("0 * * * *", Missed::Skip),
+            cron("0 * * * *", catch_up),
+        ] {
+            assert_eq!(chain.dates_after(noon).take(2).collect::<Vec<_>>(), hours);
+        }
+    }
+
+    #[test]
+    fn what_is_missed_is_read_as_it_is_shown() {
+        for missed in [Missed::Skip, Missed::CatchUp { cap: 3 }] {
+            assert_eq!(missed.to_string().parse(), Ok(missed));
+        }
+        assert_eq!("catch_up:3".parse(), Ok(Missed::CatchUp { cap: 3 }));
+        assert_eq!("catch_up".parse(), Ok(Missed::CatchUp { cap: 10 }));
+        for text in ["", "never", "catch_up:0", "catch_up(3", "catch_up3", "catch_up:x"] {
+            assert!(text.parse::<Missed>().is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! Chains: all the instances of one recurring action.
 
+use std::str::FromStr;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::action::{ActionId, ChainId, Group, Hook, Priority};
 use crate::args::Args;
-use crate::error::Result;
+use crate::error::{Invalid, Result};
 use crate::schedule::Recurring;
 
 /// Which chains are asked for.
@@ -84,6 +86,17 @@ impl ChainState {
             ChainState::Paused => "paused",
             ChainState::Ended => "ended",
         }
+    }
+}
+
+impl FromStr for ChainState {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        [ChainState::Active, ChainState::Paused, ChainState::Ended]
+            .into_iter()
+            .find(|state| state.as_str() == text)
+            .ok_or_else(|| Invalid::new("chain state", text, "expected active, paused or ended"))
     }
 }
 

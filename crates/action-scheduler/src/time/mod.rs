@@ -2,6 +2,7 @@
 
 pub mod date_text;
 pub mod words;
+mod zone;
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 pub use date_text::{DateTextError, parse_date, parse_duration};
+pub use zone::time_zone;
 
 /// Where the engine takes its time from. Stores own one; everything else asks the store for it.
 ///

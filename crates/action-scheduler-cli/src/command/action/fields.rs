@@ -4,7 +4,7 @@ use action_scheduler::{Action, Query};
 use clap::ValueEnum;
 
 use crate::output::time::Dates;
-use crate::output::{Cell, cursor, shortened};
+use crate::output::{Cell, shortened};
 
 /// A field of an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -123,7 +123,7 @@ impl Field {
                 let past_due = action.is_past_due(dates.now);
                 Cell::new(if past_due { "yes" } else { "no" }, past_due)
             }
-            Field::Cursor => Cell::plain(cursor::to_text(&query.cursor(action))),
+            Field::Cursor => Cell::plain(query.cursor(action).to_string()),
         }
     }
 }

@@ -10,7 +10,7 @@ use super::fields::{self, Field};
 use crate::app::{App, dates};
 use crate::failure::BadInput;
 use crate::input;
-use crate::output::{self, Format, Records, cursor};
+use crate::output::{self, Format, Records};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -86,7 +86,7 @@ pub struct Options {
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = input::number)]
     offset: u32,
     /// The next page: only what comes after this place
-    #[arg(long, value_name = "CURSOR", value_parser = cursor::parse, conflicts_with = "offset")]
+    #[arg(long, value_name = "CURSOR", conflicts_with = "offset")]
     after: Option<action_scheduler::query::Cursor>,
     /// What is shown of each, separated by commas
     #[arg(long, value_delimiter = ',', value_enum, hide_possible_values = true)]
@@ -145,7 +145,7 @@ pub async fn run(app: &App, mut options: Options) -> Result<()> {
         && query.limit.is_some_and(|limit| u32::try_from(actions.len()) == Ok(limit))
         && options.format == Format::Table
     {
-        let after = cursor::to_text(&query.cursor(last));
+        let after = query.cursor(last);
         output::note(format_args!("there may be more: --after {after}"));
     }
     Ok(())

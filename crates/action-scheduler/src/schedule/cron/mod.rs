@@ -147,6 +147,19 @@ impl Cron {
         &self.text
     }
 
+    /// Parses an expression whose zone is the one asked for, else that of its own `CRON_TZ=` prefix, else `otherwise`.
+    pub fn parse_in(
+        text: &str,
+        dialect: Dialect,
+        zone: Option<TimeZone>,
+        otherwise: &TimeZone,
+    ) -> Result<Cron, CronError> {
+        let begins_with = |prefix: &&str| text.trim_start().starts_with(*prefix);
+        let names_its_zone = ["CRON_TZ=", "TZ="].iter().any(begins_with);
+        let zone = zone.or_else(|| (!names_its_zone).then(|| otherwise.clone()));
+        Cron::parse(text, dialect, zone)
+    }
+
     /// The dialect it was read in.
     pub fn dialect(&self) -> Dialect {
         self.dialect

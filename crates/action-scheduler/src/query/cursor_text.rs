@@ -1,31 +1,43 @@
-//! Places in a list, as short texts for `--after`.
+//! Places in a list, as short texts.
 
-use action_scheduler::query::{Cursor, CursorKey};
-use action_scheduler::{ActionId, Invalid};
+use std::fmt;
+use std::str::FromStr;
+
 use jiff::Timestamp;
 
-/// A cursor as text, such as `t1766592000000000-42`.
-pub fn to_text(cursor: &Cursor) -> String {
-    let id = cursor.id;
-    match &cursor.key {
-        CursorKey::Time(at) => format!("t{}-{id}", at.as_microsecond()),
-        CursorKey::Text(text) => {
-            let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
-            format!("x{hex}-{id}")
+use super::{Cursor, CursorKey};
+use crate::action::ActionId;
+use crate::error::Invalid;
+
+/// A short text such as `t1766592000000000-42`, to be sent back for the next page.
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.key {
+            CursorKey::Time(at) => write!(f, "t{}", at.as_microsecond())?,
+            CursorKey::Text(text) => {
+                f.write_str("x")?;
+                for byte in text.bytes() {
+                    write!(f, "{byte:02x}")?;
+                }
+            }
+            CursorKey::Number(number) => write!(f, "n{number}")?,
+            CursorKey::Unset => f.write_str("u")?,
+            CursorKey::Id => f.write_str("i")?,
         }
-        CursorKey::Number(number) => format!("n{number}-{id}"),
-        CursorKey::Unset => format!("u-{id}"),
-        CursorKey::Id => format!("i-{id}"),
+        write!(f, "-{}", self.id)
     }
 }
 
-/// The cursor that [`to_text`] wrote.
-pub fn parse(text: &str) -> Result<Cursor, Invalid> {
-    read(text).ok_or_else(|| {
-        let expected = "expected the cursor that a page before it printed, such as \
-                        t1766592000000000-42";
-        Invalid::new("cursor", text, expected)
-    })
+impl FromStr for Cursor {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        read(text).ok_or_else(|| {
+            let expected =
+                "expected the cursor that a page before it gave, such as t1766592000000000-42";
+            Invalid::new("cursor", text, expected)
+        })
+    }
 }
 
 fn read(text: &str) -> Option<Cursor> {
@@ -77,12 +89,12 @@ mod tests {
             ],
         ) {
             let cursor = Cursor { key, id: ActionId::new(id).unwrap() };
-            prop_assert_eq!(parse(&to_text(&cursor)).unwrap(), cursor);
+            prop_assert_eq!(cursor.to_string().parse(), Ok(cursor));
         }
 
         #[test]
         fn any_other_text_is_refused_without_a_panic(text in "[txnui]?.{0,20}") {
-            let _ = parse(&text);
+            let _ = text.parse::<Cursor>();
         }
     }
 }
