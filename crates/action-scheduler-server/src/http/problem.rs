@@ -1,5 +1,7 @@
 //! Errors of the API, as RFC 9457 problem documents.
 
+use std::fmt::Display;
+
 use action_scheduler::{Error, Invalid, StoreErrorKind};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -19,7 +21,27 @@ pub(crate) struct Problem {
     detail: String,
     /// The field of the body, or the parameter or header, that is at fault.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     field: Option<String>,
+    /// Every fault that was found, where there are several; the first is the one above.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    errors: Vec<Fault>,
+    /// The id of the request, as the server's log has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    request_id: Option<String>,
+}
+
+/// One of several faults.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub(crate) struct Fault {
+    /// The field of the body that is at fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    field: Option<String>,
+    /// What is wrong with it.
+    detail: String,
 }
 
 impl Problem {
@@ -30,6 +52,8 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             field: None,
+            errors: Vec::new(),
+            request_id: None,
         }
     }
 
@@ -64,6 +88,12 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, "conflict", "The present state does not allow this", detail)
     }
 
+    /// The body is larger than this many bytes (413).
+    pub(crate) fn too_large(limit: usize) -> Self {
+        let detail = format!("the body has more than {limit} bytes; send less at once");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large", detail)
+    }
+
     /// Any other kind that the protocol has a status for.
     pub(crate) fn other(
         status: StatusCode,
@@ -77,6 +107,35 @@ impl Problem {
     /// The same, about this field.
     pub(crate) fn at(mut self, field: impl Into<String>) -> Self {
         self.field = Some(field.into());
+        self
+    }
+
+    /// The same, about a field within another: `cron` within `schedule` is `schedule.cron`.
+    pub(crate) fn within(mut self, outer: impl Display) -> Self {
+        self.field = Some(match self.field {
+            Some(field) if field.starts_with('[') => format!("{outer}{field}"),
+            Some(field) => format!("{outer}.{field}"),
+            None => outer.to_string(),
+        });
+        self
+    }
+
+    /// Several faults as one: the first, with all of them listed. None of none.
+    pub(crate) fn several(problems: Vec<Problem>) -> Option<Self> {
+        let faults: Vec<Fault> = problems
+            .iter()
+            .map(|problem| Fault { field: problem.field.clone(), detail: problem.detail.clone() })
+            .collect();
+        let mut first = problems.into_iter().next()?;
+        if faults.len() > 1 {
+            first.errors = faults;
+        }
+        Some(first)
+    }
+
+    /// The same, with the id of the request.
+    pub(crate) fn of_request(mut self, id: impl Into<String>) -> Self {
+        self.request_id = Some(id.into());
         self
     }
 

@@ -2,4 +2,5 @@
 
 mod access;
 mod browser;
+mod api;
 mod running;
