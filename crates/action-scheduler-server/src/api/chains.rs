@@ -188,7 +188,10 @@ async fn list_chains(
     let has_more = chains.len() > limit;
     chains.truncate(limit);
     let after = chains.last().filter(|_| has_more).map(|chain| chain.id.get());
-    Ok(Json(Chains { chains: chains.iter().map(ChainShape::from).collect(), after }))
+    Ok(Json(Chains {
+        chains: chains.iter().map(|chain| ChainShape::new(&site, chain)).collect(),
+        after,
+    }))
 }
 
 /// Get a chain
@@ -219,9 +222,9 @@ async fn get_chain(
     };
     let dates = next_dates(scheduler, &chain, depth.dates.unwrap_or(5)).await?;
     Ok(Json(ChainInFull {
-        chain: ChainShape::from(&chain),
+        chain: ChainShape::new(&site, &chain),
         dates,
-        history: history.iter().map(|action| ActionShape::new(action, now)).collect(),
+        history: history.iter().map(|action| ActionShape::new(&site, action, now)).collect(),
     }))
 }
 
@@ -275,7 +278,7 @@ async fn pause_chain(
         return Err(Problem::invalid("reason", "longer than 1000 characters"));
     }
     site.acting_as(&caller).pause(id, pause.reason.trim()).await?;
-    shown(site.scheduler(), id).await
+    shown(&site, id).await
 }
 
 /// Resume a chain
@@ -294,7 +297,7 @@ async fn resume_chain(
     Named(id): Named<ChainId>,
 ) -> Result<Json<ChainShape>, Problem> {
     site.acting_as(&caller).resume(id).await?;
-    shown(site.scheduler(), id).await
+    shown(&site, id).await
 }
 
 /// End a chain
@@ -313,7 +316,7 @@ async fn end_chain(
     Named(id): Named<ChainId>,
 ) -> Result<Json<ChainShape>, Problem> {
     site.acting_as(&caller).end(id).await?;
-    shown(site.scheduler(), id).await
+    shown(&site, id).await
 }
 
 /// Run the next instance of a chain now
@@ -339,7 +342,7 @@ async fn run_chain(
     };
     scheduler.run_now(head).await?;
     let action = scheduler.fetch(head).await?;
-    Ok((StatusCode::ACCEPTED, Json(ActionShape::new(&action, scheduler.now()))))
+    Ok((StatusCode::ACCEPTED, Json(ActionShape::new(&site, &action, scheduler.now()))))
 }
 
 async fn the_chain(scheduler: &Scheduler, id: ChainId) -> Result<Chain, Problem> {
@@ -347,8 +350,8 @@ async fn the_chain(scheduler: &Scheduler, id: ChainId) -> Result<Chain, Problem>
     Ok(scheduler.chains(query).await?.pop().ok_or(Error::NoSuchChain(id))?)
 }
 
-async fn shown(scheduler: &Scheduler, id: ChainId) -> Result<Json<ChainShape>, Problem> {
-    Ok(Json(ChainShape::from(&the_chain(scheduler, id).await?)))
+async fn shown(site: &Site, id: ChainId) -> Result<Json<ChainShape>, Problem> {
+    Ok(Json(ChainShape::new(site, &the_chain(site.scheduler(), id).await?)))
 }
 
 /// The dates of an active chain that are still to come, that of its pending instance first.

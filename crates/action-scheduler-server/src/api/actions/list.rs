@@ -110,7 +110,7 @@ pub(super) async fn list_actions(
     let link: Option<[(HeaderName, String); 1]> =
         next.as_ref().map(|next| [(header::LINK, format!("<{next}>; rel=\"next\""))]);
     let now = scheduler.now();
-    let actions = actions.iter().map(|action| ActionShape::new(action, now)).collect();
+    let actions = actions.iter().map(|action| ActionShape::new(&site, action, now)).collect();
     let count = if paging.count { Some(scheduler.count(query).await?) } else { None };
     Ok((link, Json(Actions { actions, cursor, next, count })))
 }

@@ -1,6 +1,6 @@
 //! One action: look at it, and change what becomes of it.
 
-use action_scheduler::{ActionId, Scheduler};
+use action_scheduler::ActionId;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -52,7 +52,7 @@ pub(super) async fn get_action(
     _: Viewer,
     Named(id): Named<ActionId>,
 ) -> Result<Json<ActionShape>, Problem> {
-    shown(site.scheduler(), id).await
+    shown(&site, id).await
 }
 
 /// Delete an action
@@ -87,8 +87,10 @@ pub(super) async fn list_logs(
     _: Viewer,
     Named(id): Named<ActionId>,
 ) -> Result<Json<Log>, Problem> {
+    let action = site.scheduler().fetch(id).await?;
     let entries = site.scheduler().logs(id).await?;
-    Ok(Json(Log { entries: entries.iter().map(LogEntryShape::from).collect() }))
+    let entries = entries.iter().map(|entry| LogEntryShape::new(&site, &action, entry));
+    Ok(Json(Log { entries: entries.collect() }))
 }
 
 /// Add a note to the log of an action
@@ -134,7 +136,7 @@ pub(super) async fn cancel_action(
     Named(id): Named<ActionId>,
 ) -> Result<Json<ActionShape>, Problem> {
     site.acting_as(&caller).cancel(id).await?;
-    shown(site.scheduler(), id).await
+    shown(&site, id).await
 }
 
 /// Re-run an action
@@ -153,7 +155,7 @@ pub(super) async fn rerun_action(
     Named(id): Named<ActionId>,
 ) -> Result<Json<ActionShape>, Problem> {
     site.acting_as(&caller).rerun(id).await?;
-    shown(site.scheduler(), id).await
+    shown(&site, id).await
 }
 
 /// Run an action now
@@ -172,7 +174,7 @@ pub(super) async fn run_action(
     Named(id): Named<ActionId>,
 ) -> Result<Json<ActionShape>, Problem> {
     site.acting_as(&caller).run_now(id).await?;
-    shown(site.scheduler(), id).await
+    shown(&site, id).await
 }
 
 /// Reschedule an action
@@ -194,10 +196,10 @@ pub(super) async fn reschedule_action(
 ) -> Result<Json<ActionShape>, Problem> {
     let at = date.read(site.scheduler())?;
     site.acting_as(&caller).reschedule(id, at).await?;
-    shown(site.scheduler(), id).await
+    shown(&site, id).await
 }
 
-async fn shown(scheduler: &Scheduler, id: ActionId) -> Result<Json<ActionShape>, Problem> {
-    let action = scheduler.fetch(id).await?;
-    Ok(Json(ActionShape::new(&action, scheduler.now())))
+async fn shown(site: &Site, id: ActionId) -> Result<Json<ActionShape>, Problem> {
+    let action = site.scheduler().fetch(id).await?;
+    Ok(Json(ActionShape::new(site, &action, site.scheduler().now())))
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{ScheduleShape, args_schema};
+use crate::site::Site;
 
 /// An action.
 #[derive(Debug, Serialize, ToSchema)]
@@ -68,12 +69,12 @@ pub(crate) enum StatusName {
 }
 
 impl ActionShape {
-    /// An action as it is seen at this moment.
-    pub(crate) fn new(action: &Action, now: Timestamp) -> Self {
+    /// An action as it is seen at this moment, without what is masked.
+    pub(crate) fn new(site: &Site, action: &Action, now: Timestamp) -> Self {
         Self {
             id: action.id.get(),
             hook: action.hook.clone(),
-            args: action.args.clone(),
+            args: site.shown_args(&action.hook, &action.args).into_owned(),
             group: action.group.clone(),
             status: action.status,
             past_due: action.is_past_due(now),

@@ -7,6 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{ScheduleShape, args_schema};
+use crate::site::Site;
 
 /// All the instances of one recurring action.
 #[derive(Debug, Serialize, ToSchema)]
@@ -54,18 +55,22 @@ pub(crate) enum ChainStateName {
     Ended,
 }
 
-impl From<&Chain> for ChainShape {
-    fn from(chain: &Chain) -> Self {
+impl ChainShape {
+    /// A chain, without what is masked.
+    pub(crate) fn new(site: &Site, chain: &Chain) -> Self {
         Self {
             id: chain.id.get(),
             hook: chain.hook.clone(),
-            args: chain.args.clone(),
+            args: site.shown_args(&chain.hook, &chain.args).into_owned(),
             group: chain.group.clone(),
             priority: chain.priority.0,
             schedule: ScheduleShape::from(&Schedule::Recurring(chain.recurring.clone())),
             key: chain.key.clone(),
             state: chain.state,
-            reason: chain.reason.clone(),
+            reason: chain
+                .reason
+                .as_ref()
+                .map(|reason| site.shown_text(&chain.hook, &chain.args, reason).into_owned()),
             failures: chain.failures,
             head: chain.head.map(|head| head.get()),
             created_at: chain.created_at,

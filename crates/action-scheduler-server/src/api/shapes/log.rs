@@ -1,9 +1,11 @@
 //! The log, as it is given.
 
-use action_scheduler::LogEntry;
+use action_scheduler::{Action, LogEntry};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::site::Site;
 
 /// An entry of the log of an action.
 #[derive(Debug, Serialize, ToSchema)]
@@ -26,16 +28,18 @@ pub(crate) struct LogEntryShape {
     text: String,
 }
 
-impl From<&LogEntry> for LogEntryShape {
-    fn from(entry: &LogEntry) -> Self {
+impl LogEntryShape {
+    /// An entry of the log of an action, without what is masked in its args.
+    pub(crate) fn new(site: &Site, action: &Action, entry: &LogEntry) -> Self {
+        let shown = |text: &str| site.shown_text(&action.hook, &action.args, text).into_owned();
         Self {
             seq: entry.seq,
             at: entry.at,
             step: entry.step.as_str(),
             attempt: entry.attempt.map(|attempt| attempt.0),
             context: entry.context.as_ref().map(|context| context.as_str().to_owned()),
-            message: entry.message.clone(),
-            text: entry.text(),
+            message: entry.message.as_deref().map(shown),
+            text: shown(&entry.text()),
         }
     }
 }

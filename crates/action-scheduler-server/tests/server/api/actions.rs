@@ -1,5 +1,6 @@
 //! One action over HTTP: stored, looked at, changed.
 
+use action_scheduler_server::ServerConfig;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -139,7 +140,7 @@ async fn an_action_is_rescheduled_run_canceled_rerun_noted_and_deleted() {
         .collect();
     assert_eq!(texts.len(), 6, "{texts:?}");
     assert_eq!(texts[0], "action created");
-    assert_eq!(texts[3], "action canceled via admin");
+    assert_eq!(texts[3], "action canceled via token test");
     assert_eq!(texts[5], "looked at by hand");
 
     assert_eq!(server.call(Method::DELETE, &path(""), Value::Null).await.status, 204);
@@ -159,4 +160,27 @@ async fn what_is_in_progress_is_not_deleted() {
     assert_eq!(claims["claims"][0]["in_progress"], 1);
     let runners = server.look("/runners").await;
     assert_eq!(runners["runners"][0]["name"], "tester");
+}
+
+#[tokio::test]
+async fn what_is_masked_is_not_shown_by_lists_actions_or_logs() {
+    let mut config = ServerConfig::default();
+    config.masks.add("pay".parse().unwrap(), &["card".to_owned()]).unwrap();
+    let server = Running::with_config(config).await;
+    let action = json!({
+        "hook": "pay", "args": {"card": "4111-2222", "sum": 3}, "schedule": {"every": "1h"},
+    });
+    let id = server.create(action).await;
+    let note = json!({"text": "the card 4111-2222 was refused"});
+    server.send(&format!("/actions/{id}/notes"), note).await;
+    for path in [
+        "/actions",
+        &format!("/actions/{id}"),
+        &format!("/actions/{id}/logs"),
+        "/chains",
+        "/chains/1",
+    ] {
+        let shown = server.look(path).await.to_string();
+        assert!(shown.contains("•••") && !shown.contains("4111-2222"), "{path}: {shown}");
+    }
 }
