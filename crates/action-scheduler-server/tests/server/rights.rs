@@ -14,7 +14,8 @@ async fn operations(server: &Running) -> Vec<(Method, String)> {
     for (path, item) in document["paths"].as_object().unwrap() {
         // `/actions/{id}/log`: what stands in braces is in every second part.
         let parts = path.split(['{', '}']).enumerate();
-        let path: String = parts.map(|(place, part)| if place % 2 == 1 { "999" } else { part }).collect();
+        let path: String =
+            parts.map(|(place, part)| if place % 2 == 1 { "999" } else { part }).collect();
         for method in item.as_object().unwrap().keys() {
             let method = method.to_uppercase().parse().unwrap();
             operations.push((method, path.clone()));
@@ -41,9 +42,17 @@ async fn every_operation_asks_for_the_right_it_takes() {
         let name = format!("{method} {path}");
         let is_for_workers = path.starts_with("/workers");
         let only_looks = method == Method::GET;
-        assert_eq!(ask(&server, &stranger, &method, &path).await, StatusCode::UNAUTHORIZED, "{name}");
+        assert_eq!(
+            ask(&server, &stranger, &method, &path).await,
+            StatusCode::UNAUTHORIZED,
+            "{name}"
+        );
         let as_reader = ask(&server, &reader, &method, &path).await;
-        assert_eq!(as_reader == StatusCode::FORBIDDEN, is_for_workers || !only_looks, "{name}: {as_reader}");
+        assert_eq!(
+            as_reader == StatusCode::FORBIDDEN,
+            is_for_workers || !only_looks,
+            "{name}: {as_reader}"
+        );
         let as_writer = ask(&server, &writer, &method, &path).await;
         assert_eq!(as_writer == StatusCode::FORBIDDEN, is_for_workers, "{name}: {as_writer}");
         let as_worker = ask(&server, &worker, &method, &path).await;
