@@ -3,13 +3,17 @@
 use clap::CommandFactory;
 
 use crate::cli::Cli;
-use crate::config::Config;
+use action_scheduler::Hook;
+
+use crate::config::handler::Call;
+use crate::config::{Config, HandlerConfig};
 use crate::input;
 
 /// What is doubtful about the config and the environment, a sentence each.
 pub fn doubts(config: &Config) -> Vec<String> {
     let mut doubts = unknown_variables();
     doubts.extend(unbound_schedules(config));
+    doubts.extend(never_called(config));
     doubts
 }
 
@@ -22,6 +26,28 @@ fn unbound_schedules(config: &Config) -> impl Iterator<Item = String> {
         format!(
             "schedule {name:?}: no handler is bound to its hook {hook:?}, so that its actions fail"
         )
+    })
+}
+
+/// The handlers of hooks that are all left to remote workers.
+fn never_called(config: &Config) -> impl Iterator<Item = String> {
+    let is_remote = |handler: &&HandlerConfig| matches!(handler.call, Call::Remote);
+    let called = config.handlers.iter().filter(move |handler| !is_remote(handler));
+    called.filter_map(move |handler| {
+        // A pattern is a text that a pattern can match, and then matches whatever it stands for.
+        let hooks = Hook::from_stored(handler.pattern.as_str());
+        let remote = config
+            .handlers
+            .iter()
+            .filter(is_remote)
+            .find(|remote| remote.pattern.matches(&hooks))?;
+        Some(format!(
+            "line {}: {} is never called, as line {} leaves the hooks {:?} to remote workers",
+            handler.line,
+            handler.call,
+            remote.line,
+            remote.pattern.as_str()
+        ))
     })
 }
 

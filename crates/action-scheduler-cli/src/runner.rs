@@ -98,6 +98,7 @@ impl RunnerOptions {
                     .clone()
                     .or(file.exclude_groups.clone())
                     .unwrap_or_default(),
+                exclude_hooks: Vec::new(),
             },
             poll_interval: self
                 .poll_interval

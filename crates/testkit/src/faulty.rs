@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 
 use action_scheduler::log::NewLogEntry;
 use action_scheduler::store::{
-    Admission, Chain, ChainChange, ChainChanged, ChainQuery, Change, ClaimFilter, ClaimRequest,
-    Claiming, ClaimsQuery, CleanBatch, Cleaned, DeadRunner, Export, Exported, Finish, ImportBatch,
-    Imports, ImportsQuery, Insert, NewRunner, Once, OpenClaim, Origin, Put, PutRecord, Receipt,
-    Record, RecordKind, Recorded, RecordsQuery, Recovery, Requeue, Runner, Start, Started,
-    Statement, Stats, StoreId, Tally, TallyBy, Target,
+    Admission, AttemptsOf, Chain, ChainChange, ChainChanged, ChainQuery, Change, ClaimFilter,
+    ClaimRequest, Claiming, ClaimsQuery, CleanBatch, Cleaned, DeadRunner, Export, Exported, Finish,
+    ImportBatch, Imports, ImportsQuery, Insert, NewRunner, Once, OpenAttempt, OpenClaim, Origin,
+    Put, PutRecord, Receipt, Record, RecordKind, Recorded, RecordsQuery, Recovery, Requeue, Runner,
+    Start, Started, Statement, Stats, StoreId, Tally, TallyBy, Target,
 };
 use action_scheduler::time::Clock;
 use action_scheduler::{
@@ -51,6 +51,7 @@ pub struct FaultyStore {
     manners: Mutex<Manners>,
     refused: AtomicU32,
     finishes: AtomicU32,
+    claims: AtomicU32,
     fault: Mutex<Option<Fault>>,
     late: Mutex<Option<Insert>>,
     stand_still: Mutex<Option<StandStill>>,
@@ -73,6 +74,7 @@ impl FaultyStore {
             manners: Mutex::new(Manners::Works),
             refused: AtomicU32::new(0),
             finishes: AtomicU32::new(0),
+            claims: AtomicU32::new(0),
             fault: Mutex::new(None),
             late: Mutex::new(None),
             stand_still: Mutex::new(None),
@@ -118,6 +120,11 @@ impl FaultyStore {
     /// How often it was asked to record results so far, whether or not it did.
     pub fn finishes(&self) -> u32 {
         self.finishes.load(Ordering::SeqCst)
+    }
+
+    /// How often it was asked to claim so far.
+    pub fn claims(&self) -> u32 {
+        self.claims.load(Ordering::SeqCst)
     }
 
     async fn reach(&self) -> Result<&dyn Store> {
@@ -169,6 +176,7 @@ impl Store for FaultyStore {
         self.answer(self.reach().await?.insert_once(receipt, actions).await)
     }
     async fn claim(&self, request: ClaimRequest) -> Result<Claiming> {
+        self.claims.fetch_add(1, Ordering::SeqCst);
         self.answer(self.reach().await?.claim(request).await)
     }
     async fn start(&self, starts: Vec<Start>, context: &Context) -> Result<Vec<Started>> {
@@ -177,6 +185,9 @@ impl Store for FaultyStore {
     async fn finish(&self, finishes: Vec<Finish>, context: &Context) -> Result<Vec<Recorded>> {
         self.finishes.fetch_add(1, Ordering::SeqCst);
         self.answer(self.reach().await?.finish(finishes, context).await)
+    }
+    async fn attempts(&self, of: AttemptsOf) -> Result<Vec<OpenAttempt>> {
+        self.answer(self.reach().await?.attempts(of).await)
     }
     async fn release(&self, claims: Vec<ClaimId>, context: &Context) -> Result<u64> {
         self.answer(self.reach().await?.release(claims, context).await)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use action_scheduler::runner::{RunReport, StopReason, Until};
 use action_scheduler::store::ClaimFilter;
-use action_scheduler::{Group, Query, Runner, RunnerConfig, Scheduler, Shutdown};
+use action_scheduler::{Group, Hook, Query, Runner, RunnerConfig, Scheduler, Shutdown};
 use anyhow::Result;
 use clap::Args;
 
@@ -99,20 +99,33 @@ async fn drain(scheduler: Scheduler, config: RunnerConfig) -> Result<RunReport> 
 
 /// How many actions are due that the runner takes. A guess where others take from the queue too.
 async fn due(scheduler: &Scheduler, config: &RunnerConfig) -> Result<u64> {
-    let ClaimFilter { hooks, group, exclude_groups } = &config.filter;
+    let ClaimFilter { hooks, group, exclude_groups, exclude_hooks } = &config.filter;
     let excluded: &[Group] = if group.is_some() { &[] } else { exclude_groups };
     let now = scheduler.now();
     let each_hook = match hooks.is_empty() {
         true => vec![None],
         false => hooks.iter().cloned().map(Some).collect(),
     };
+    let mut excluded_hooks = scheduler.remote_hooks();
+    excluded_hooks.extend_from_slice(exclude_hooks);
+    let is_excluded = |hook: &Hook| excluded_hooks.iter().any(|pattern| pattern.matches(hook));
+    let without = match excluded_hooks.is_empty() || !hooks.is_empty() {
+        true => Vec::new(),
+        false => scheduler.store().hooks().await?.into_iter().filter(is_excluded).collect(),
+    };
     let mut due = 0_u64;
     for hook in each_hook {
+        if hook.as_ref().is_some_and(is_excluded) {
+            continue;
+        }
         let mut query = Query::new().past_due(now);
         (query.hook, query.group) = (hook, group.clone());
         due += scheduler.count(query.clone()).await?;
         for group in excluded {
             due = due.saturating_sub(scheduler.count(query.clone().group(group.clone())).await?);
+        }
+        for hook in &without {
+            due = due.saturating_sub(scheduler.count(query.clone().hook(hook.clone())).await?);
         }
     }
     Ok(due)

@@ -34,14 +34,17 @@ pub enum Call {
     Command(CommandSection),
     /// A URL.
     Webhook(WebhookSection),
+    /// Nothing here: remote workers ask for it.
+    Remote,
 }
 
 impl Call {
-    /// The handler, ready to be called; else what is wrong.
-    pub fn bind(&self) -> Result<Arc<dyn Handler>, String> {
+    /// The handler, ready to be called, or none if that is left to remote workers; else what is wrong.
+    pub fn bind(&self) -> Result<Option<Arc<dyn Handler>>, String> {
         match self {
-            Call::Command(command) => command.bind(),
-            Call::Webhook(webhook) => webhook.bind(),
+            Call::Command(command) => command.bind().map(Some),
+            Call::Webhook(webhook) => webhook.bind().map(Some),
+            Call::Remote => Ok(None),
         }
     }
 }
@@ -56,6 +59,7 @@ impl fmt::Display for Call {
             Call::Webhook(webhook) => {
                 write!(f, "webhook {}", webhook.url.split(['?', '#']).next().unwrap_or_default())
             }
+            Call::Remote => f.write_str("remote workers"),
         }
     }
 }
@@ -192,16 +196,26 @@ pub fn read(mut section: Section<'_, '_>, folder: &Path) -> Option<HandlerConfig
     }
     let pattern = hook.and_then(|item| item.checked(item.text()?.parse::<HookPattern>()));
     let priority = section.item("priority").and_then(|item| item.number(0..=255));
-    let call = match (section.has("command"), section.has("webhook")) {
-        (true, false) => command(&mut section, folder).map(Call::Command),
-        (false, true) => webhook(&mut section, folder).map(Call::Webhook),
-        (both, _) => {
-            // Both are read, so that neither's keys are called unknown.
+    let kinds = ["command", "webhook", "remote"];
+    let call = match kinds.map(|kind| section.has(kind)) {
+        [true, false, false] => command(&mut section, folder).map(Call::Command),
+        [false, true, false] => webhook(&mut section, folder).map(Call::Webhook),
+        [false, false, true] => remote(&mut section, priority.is_some()).then_some(Call::Remote),
+        given => {
+            // All are read, so that none's keys are called unknown.
             let _ = (command(&mut section, folder), webhook(&mut section, folder));
-            section.refuse(match both {
-                true => "it has both `command` and `webhook`; expected one of them",
-                false => "expected either `command` or `webhook`",
-            });
+            let _ = section.bool("remote");
+            let has: Vec<String> = kinds
+                .iter()
+                .zip(given)
+                .filter(|(_, is_given)| *is_given)
+                .map(|(kind, _)| format!("`{kind}`"))
+                .collect();
+            match has.is_empty() {
+                true => section.refuse("expected one of `command`, `webhook` and `remote`"),
+                false => section
+                    .refuse(&format!("it has both {}; expected one of them", has.join(" and "))),
+            }
             None
         }
     };
@@ -213,6 +227,21 @@ pub fn read(mut section: Section<'_, '_>, folder: &Path) -> Option<HandlerConfig
         call: call?,
         line,
     })
+}
+
+/// Whether its hooks are left to remote workers.
+fn remote(section: &mut Section<'_, '_>, has_priority: bool) -> bool {
+    if has_priority {
+        section.refuse("`priority` has no meaning with `remote`: nothing else is called");
+    }
+    match section.bool("remote") {
+        Some(true) => true,
+        Some(false) => {
+            section.refuse("`remote` is false; expected true, or no such handler at all");
+            false
+        }
+        None => false,
+    }
 }
 
 fn command(section: &mut Section<'_, '_>, folder: &Path) -> Option<CommandSection> {

@@ -152,7 +152,10 @@ impl Config {
                 let problem = Problem { line: Some(handler.line), message: problem };
                 BadInput(refusal(&file.unwrap_or_default(), &[problem]))
             })?;
-            handlers.bind(handler.pattern.clone(), handler.priority, bound);
+            match bound {
+                Some(bound) => handlers.bind(handler.pattern.clone(), handler.priority, bound),
+                None => handlers.bind_remote(handler.pattern.clone()),
+            }
         }
         Ok(handlers)
     }

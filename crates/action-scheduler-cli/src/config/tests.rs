@@ -217,6 +217,36 @@ fn a_secret_that_is_not_there_is_told_when_handlers_are_bound() {
     assert!(error.contains("line 1") && error.contains("NO_SUCH_VARIABLE"), "{error}");
 }
 
+#[test]
+fn a_hook_can_be_left_to_remote_workers() {
+    let config = parse("[[handler]]\nhook = \"media_*\"\nremote = true").unwrap();
+    let handlers = config.bind().unwrap();
+    let patterns: Vec<&str> = handlers.remote().iter().map(|pattern| pattern.as_str()).collect();
+    assert_eq!((patterns.as_slice(), handlers.iter().count()), (&["media_*"][..], 0));
+    let bad = [
+        ("remote = false", "expected true"),
+        ("remote = true\npriority = 5", "`priority` has no meaning with `remote`"),
+        ("remote = true\ncommand = \"a\"", "it has both `command` and `remote`"),
+        ("remote = \"yes\"", "true or false"),
+        ("", "expected one of `command`, `webhook` and `remote`"),
+    ];
+    for (text, part) in bad {
+        let problem = problem(&format!("[[handler]]\nhook = \"a\"\n{text}"));
+        assert!(problem.contains(part), "{text:?} gave {problem:?}, without {part:?}");
+    }
+}
+
+#[test]
+fn a_handler_that_is_never_called_is_doubtful() {
+    let text = "[[handler]]\nhook = \"media_*\"\nremote = true\n[[handler]]\nhook = \"media_x*\"\ncommand = \"a\"\n\
+                [[handler]]\nhook = \"med*\"\ncommand = \"b\"";
+    let doubts = crate::doubts::doubts(&parse(text).unwrap());
+    let about: Vec<&String> =
+        doubts.iter().filter(|doubt| doubt.contains("never called")).collect();
+    let [only] = &about[..] else { panic!("{doubts:?}") };
+    assert!(only.starts_with("line 4: command a is never called"), "{only}");
+}
+
 fn toml_like() -> impl Strategy<Value = String> {
     let key = prop::sample::select(vec![
         "store",

@@ -17,6 +17,7 @@ pub use command::{Command, CommandConfig, InheritEnv};
 pub use context::HandlerContext;
 pub use function::Function;
 pub use registry::{Handlers, Registered};
+pub(crate) use text::printable;
 pub use webhook::{PrivateAddresses, Webhook, WebhookConfig, signature};
 
 /// Does the work of an action.

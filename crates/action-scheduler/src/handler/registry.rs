@@ -8,7 +8,10 @@ use crate::policy::HookPattern;
 
 /// The handlers of all hooks.
 #[derive(Clone, Default)]
-pub struct Handlers(Vec<Registered>);
+pub struct Handlers {
+    bound: Vec<Registered>,
+    remote: Vec<HookPattern>,
+}
 
 /// A handler bound to the hooks of a pattern.
 #[derive(Clone)]
@@ -24,13 +27,26 @@ pub struct Registered {
 impl Handlers {
     /// Binds a handler to the hooks of a pattern.
     pub fn bind(&mut self, pattern: HookPattern, priority: Priority, handler: Arc<dyn Handler>) {
-        let place = self.0.partition_point(|other| other.priority <= priority);
-        self.0.insert(place, Registered { pattern, priority, handler });
+        let place = self.bound.partition_point(|other| other.priority <= priority);
+        self.bound.insert(place, Registered { pattern, priority, handler });
+    }
+
+    /// Leaves the hooks of a pattern to remote workers ([`crate::remote`]): runners pass over them, whatever else is bound
+    /// to them.
+    pub fn bind_remote(&mut self, pattern: HookPattern) {
+        if !self.remote.contains(&pattern) {
+            self.remote.push(pattern);
+        }
+    }
+
+    /// The hooks that are left to remote workers.
+    pub fn remote(&self) -> &[HookPattern] {
+        &self.remote
     }
 
     /// The handlers of a hook, in the order they are called.
     pub fn of(&self, hook: &Hook) -> Vec<Arc<dyn Handler>> {
-        self.0
+        self.bound
             .iter()
             .filter(|registered| registered.pattern.matches(hook))
             .map(|registered| Arc::clone(&registered.handler))
@@ -39,7 +55,7 @@ impl Handlers {
 
     /// All that is bound, in the order of calling.
     pub fn iter(&self) -> impl Iterator<Item = &Registered> {
-        self.0.iter()
+        self.bound.iter()
     }
 }
 
@@ -47,10 +63,11 @@ impl std::fmt::Debug for Handlers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_map()
             .entries(
-                self.0
+                self.bound
                     .iter()
                     .map(|registered| (registered.pattern.as_str(), registered.handler.describe())),
             )
+            .entries(self.remote.iter().map(|pattern| (pattern.as_str(), "remote workers")))
             .finish()
     }
 }

@@ -1,7 +1,7 @@
 //! Claims due actions and runs them: claim, start, execute, record.
 //!
 //! `dispatch` is the loop that holds it together; `attempt` runs one attempt; `verdict` turns how it came out into
-//! what is stored; `liveness` gives signs of life and looks after the work of runners that stopped giving them.
+//! what is stored; `liveness` gives signs of life; `recovery` looks after the work of runners that stopped giving them.
 
 mod attempt;
 mod batch;
@@ -9,10 +9,12 @@ mod config;
 mod dispatch;
 mod liveness;
 mod memory;
-mod plan;
+pub(crate) mod news;
+pub(crate) mod plan;
 mod process;
+pub(crate) mod recovery;
 mod shutdown;
-mod verdict;
+pub(crate) mod verdict;
 
 pub use config::{BatchSize, RunReport, RunnerConfig, StopReason, Until};
 pub use memory::{peak_memory, used_memory};
@@ -24,10 +26,10 @@ use tokio_util::task::AbortOnDropHandle;
 use self::attempt::LAST_MOMENT;
 use self::dispatch::Dispatcher;
 pub(crate) use self::liveness::Liveness;
-use crate::action::ActionId;
+use crate::action::{Action, ActionId};
 #[cfg(doc)]
 use crate::error::Error;
-use crate::error::{Result, StoreError, StoreErrorKind};
+use crate::error::{Invalid, Result, StoreError, StoreErrorKind};
 use crate::scheduler::Scheduler;
 use crate::store::Pick;
 
@@ -70,8 +72,21 @@ impl Runner {
         self.run_picked(pick, shutdown).await
     }
 
-    /// Runs these pending actions now, whatever their date, and is done when they are.
+    /// Runs these pending actions now, whatever their date, and is done when they are. Actions whose hook is left to remote
+    /// workers are refused, and then none is run.
     pub async fn run_ids(mut self, ids: Vec<ActionId>, shutdown: Shutdown) -> Result<RunReport> {
+        let remote = self.scheduler.remote_hooks();
+        if !remote.is_empty() {
+            let actions = self.scheduler.store().fetch(ids.clone()).await?;
+            let left = |action: &&Action| remote.iter().any(|hooks| hooks.matches(&action.hook));
+            if let Some(action) = actions.iter().find(left) {
+                let problem = format_args!(
+                    "its hook {:?} is left to remote workers; give it the date now and they take it",
+                    action.hook
+                );
+                return Err(Invalid::new("action", action.id.to_string(), problem).into());
+            }
+        }
         self.config.until = Until::Drained { batches: None };
         self.run_picked(Pick::Ids(ids), shutdown).await
     }

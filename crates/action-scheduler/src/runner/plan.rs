@@ -9,35 +9,35 @@ use crate::policy::{LogLevel, Policy};
 use crate::scheduler::Scheduler;
 
 /// How the actions of a hook are run.
-pub(super) struct Plan {
-    pub(super) policy: Policy,
-    pub(super) handlers: Vec<Arc<dyn Handler>>,
+pub(crate) struct Plan {
+    pub(crate) policy: Policy,
+    pub(crate) handlers: Vec<Arc<dyn Handler>>,
 }
 
 impl Plan {
-    pub(super) fn of(scheduler: &Scheduler, hook: &Hook) -> Self {
+    pub(crate) fn of(scheduler: &Scheduler, hook: &Hook) -> Self {
         Self { policy: scheduler.policies().of(hook), handlers: scheduler.handlers_of(hook) }
     }
 
     /// Whether ordinary steps go into the log.
-    pub(super) fn logs_all(&self) -> bool {
+    pub(crate) fn logs_all(&self) -> bool {
         self.policy.log == LogLevel::Full
     }
 }
 
 /// The plans of the hooks that are being run.
-pub(super) struct Plans {
+pub(crate) struct Plans {
     scheduler: Scheduler,
     known: HashMap<Hook, Arc<Plan>>,
 }
 
 impl Plans {
-    pub(super) fn new(scheduler: Scheduler) -> Self {
+    pub(crate) fn new(scheduler: Scheduler) -> Self {
         Self { scheduler, known: HashMap::new() }
     }
 
     /// The plan of a hook.
-    pub(super) fn of(&mut self, hook: &Hook) -> Arc<Plan> {
+    pub(crate) fn of(&mut self, hook: &Hook) -> Arc<Plan> {
         if let Some(plan) = self.known.get(hook) {
             return Arc::clone(plan);
         }
@@ -47,7 +47,7 @@ impl Plans {
     }
 
     /// Forgets the plans, so that handlers bound meanwhile are seen.
-    pub(super) fn refresh(&mut self) {
+    pub(crate) fn refresh(&mut self) {
         self.known.clear();
     }
 }

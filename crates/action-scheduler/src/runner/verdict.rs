@@ -13,28 +13,28 @@ use crate::policy::{LogLevel, OnCrash};
 use crate::store::{ClaimedAction, Finish, Outcome, Succession};
 
 /// An attempt, as a verdict needs to know it.
-pub(super) struct Case<'a> {
-    pub(super) action: &'a ClaimedAction,
-    pub(super) claim: ClaimId,
-    pub(super) attempt: Attempt,
-    pub(super) plan: Arc<Plan>,
+pub(crate) struct Case<'a> {
+    pub(crate) action: &'a ClaimedAction,
+    pub(crate) claim: ClaimId,
+    pub(crate) attempt: Attempt,
+    pub(crate) plan: Arc<Plan>,
     /// When it came to its end.
-    pub(super) now: Timestamp,
+    pub(crate) now: Timestamp,
     /// Whether it was marked as timed out before.
-    pub(super) timed_out: bool,
+    pub(crate) timed_out: bool,
     /// What its handlers logged and is not stored yet.
-    pub(super) entries: Vec<NewLogEntry>,
+    pub(crate) entries: Vec<NewLogEntry>,
 }
 
 /// What is stored, and why, for whoever listens.
-pub(super) struct Verdict {
-    pub(super) finish: Finish,
-    pub(super) reason: Option<String>,
+pub(crate) struct Verdict {
+    pub(crate) finish: Finish,
+    pub(crate) reason: Option<String>,
 }
 
 impl Case<'_> {
     /// The handlers have come to their end.
-    pub(super) fn ended(self, result: Result<(), Failure>) -> Verdict {
+    pub(crate) fn ended(self, result: Result<(), Failure>) -> Verdict {
         let Err(failure) = result else {
             let entry = NewLogEntry { at: None, step: Step::Complete, message: None };
             return self.verdict(Outcome::Complete, LogLevel::Full, entry, None);
@@ -76,7 +76,7 @@ impl Case<'_> {
     }
 
     /// It ran longer than its timeout. Another attempt, if any, waits until this one has ended.
-    pub(super) fn timed_out(self) -> Verdict {
+    pub(crate) fn timed_out(self) -> Verdict {
         let seconds = self.plan.policy.timeout.as_secs_f64();
         let reason = format!(
             "it ran longer than {seconds} s; it becomes complete if its handler succeeds after all"
@@ -86,13 +86,13 @@ impl Case<'_> {
     }
 
     /// Its runner was told to stop after it was started and before its handlers were called.
-    pub(super) fn not_called(self) -> Verdict {
+    pub(crate) fn not_called(self) -> Verdict {
         let entry = NewLogEntry { at: None, step: Step::Reset, message: None };
         self.verdict(Outcome::NotCalled, LogLevel::Full, entry, None)
     }
 
     /// Its runner died, or was stopped before the handlers came to their end.
-    pub(super) fn crashed(self, reason: String) -> Verdict {
+    pub(crate) fn crashed(self, reason: String) -> Verdict {
         let policy = &self.plan.policy;
         // Where a crash is to be survived, the first attempt alone would not do.
         let most = policy.max_attempts.max(CRASH_ATTEMPTS);
@@ -108,7 +108,7 @@ impl Case<'_> {
     }
 
     /// A chain whose schedule cannot be read fails its instance and stands still.
-    pub(super) fn unreadable_schedule(mut self, problem: &str) -> Verdict {
+    pub(crate) fn unreadable_schedule(mut self, problem: &str) -> Verdict {
         let reason = format!("its schedule cannot be read: {problem}");
         let entry = NewLogEntry::new(Step::Failed, reason.clone());
         let succession = self.action.chain.as_ref().map(|chain| Succession {

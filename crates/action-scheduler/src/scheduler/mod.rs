@@ -190,6 +190,16 @@ impl Scheduler {
             .bind(pattern, priority, handler);
     }
 
+    /// Leaves the hooks of a pattern to remote workers ([`crate::remote`]): runners of this scheduler pass over them.
+    pub fn bind_remote(&self, pattern: HookPattern) {
+        self.0.handlers.write().unwrap_or_else(PoisonError::into_inner).bind_remote(pattern);
+    }
+
+    /// The hooks that are left to remote workers.
+    pub fn remote_hooks(&self) -> Vec<HookPattern> {
+        self.0.handlers.read().unwrap_or_else(PoisonError::into_inner).remote().to_vec()
+    }
+
     /// The handlers of a hook, in the order they are called.
     pub fn handlers_of(&self, hook: &Hook) -> Vec<Arc<dyn Handler>> {
         self.0.handlers.read().unwrap_or_else(PoisonError::into_inner).of(hook)

@@ -7,10 +7,11 @@ use jiff::Timestamp;
 use crate::action::{ActionId, Attempt, ChainId, ClaimId, Group, Hook, Priority, RunnerId};
 use crate::args::Args;
 use crate::error::Result;
+use crate::policy::HookPattern;
 use crate::schedule::Recurring;
 
 /// Which actions a runner takes.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct ClaimFilter {
     /// Only these hooks; empty is any.
     pub hooks: Vec<Hook>,
@@ -18,12 +19,15 @@ pub struct ClaimFilter {
     pub group: Option<Group>,
     /// None of these groups; does not count when `group` is set (reference, section 2).
     pub exclude_groups: Vec<Group>,
+    /// None of the hooks that one of these patterns stands for, such as those that remote workers serve.
+    pub exclude_hooks: Vec<HookPattern>,
 }
 
 impl ClaimFilter {
     /// Whether an action of this hook and group is let through.
     pub fn lets_through(&self, hook: &Hook, group: &Group) -> bool {
         (self.hooks.is_empty() || self.hooks.contains(hook))
+            && !self.exclude_hooks.iter().any(|pattern| pattern.matches(hook))
             && match &self.group {
                 Some(only) => only == group,
                 None => !self.exclude_groups.contains(group),

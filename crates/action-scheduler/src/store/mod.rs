@@ -4,6 +4,7 @@
 //! Every method takes and gives many rows. A store knows its SQL and the rules that must hold within one transaction;
 //! it knows nothing of handlers, policies or the shape of a runner.
 
+mod attempts;
 mod chains;
 mod change;
 mod claim;
@@ -18,6 +19,7 @@ pub mod mysql;
 mod native;
 mod once;
 pub(crate) mod outside;
+mod patterns;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod records;
@@ -33,6 +35,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+pub use self::attempts::*;
 pub use self::chains::*;
 pub use self::change::*;
 pub use self::claim::*;
@@ -105,6 +108,9 @@ pub trait Store: Send + Sync + 'static {
     /// Records how attempts came out: new status, log entries, and the next instance of a chain, in one transaction.
     /// Each is fenced by claim and attempt. One answer for each, in order.
     async fn finish(&self, finishes: Vec<Finish>, context: &Context) -> Result<Vec<Recorded>>;
+
+    /// The attempts among these that are still in charge of their actions, by action: those whose results would count.
+    async fn attempts(&self, of: AttemptsOf) -> Result<Vec<OpenAttempt>>;
 
     /// Gives what these claims hold and has not been started back to the queue, and closes each claim that then has
     /// nothing left in-progress. Says how many actions went back.

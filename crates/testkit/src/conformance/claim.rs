@@ -91,6 +91,59 @@ pub async fn a_batch_takes_the_first_so_many(store: StoreUnderTest) {
     assert!(store.claim_due(runner, 10).await.is_none());
 }
 
+/// A pattern of hooks to be passed over stands for what it says, whatever its characters mean to a database.
+pub async fn patterns_of_hooks_are_passed_over(store: StoreUnderTest) {
+    let names = [
+        "pay",
+        "pay_card",
+        "PAY_card",
+        "payXcard",
+        "pay%",
+        r"pay\_card",
+        "pay?",
+        "[p]ay",
+        "p",
+        "é_x",
+    ];
+    let mut stored = Vec::new();
+    for (place, name) in (0..).zip(names) {
+        stored.push((store.put(action_at(name, store.in_seconds(place - 100))).await, hook(name)));
+    }
+    let patterns: [&[&str]; 14] = [
+        &["pay_*"],
+        &["pay_card"],
+        &["pay%"],
+        &["pay*"],
+        &[r"pay\_*"],
+        &["pay?"],
+        &["[p]ay"],
+        &["p*d"],
+        &["*a*"],
+        &["*"],
+        &["é*", "p"],
+        &["PAY*"],
+        &["_ay"],
+        &["none", "pay_*", "*X*"],
+    ];
+    let runner = store.new_runner("host:1").await;
+    for patterns in patterns {
+        let exclude_hooks = patterns.iter().map(|pattern| pattern.parse().unwrap()).collect();
+        let filter = ClaimFilter { exclude_hooks, ..ClaimFilter::default() };
+        let through = stored.iter().filter(|(_, hook)| filter.lets_through(hook, &group("")));
+        let expected: Vec<ActionId> = through.map(|(id, _)| *id).collect();
+        let claim = claimed(store.try_claim(runner, 20, Pick::Due(filter.clone())).await);
+        assert_eq!(claim.as_ref().map(held).unwrap_or_default(), expected, "{patterns:?}");
+        assert_eq!(
+            store.next_due(filter).await.unwrap(),
+            None,
+            "{patterns:?}: all of it is claimed"
+        );
+        if let Some(claim) = claim {
+            store.release(vec![claim.id], &context()).await.unwrap();
+        }
+    }
+}
+
 /// Hooks, group and excluded groups narrow what is claimed, and what is due next.
 pub async fn filters_narrow_what_is_claimed(store: StoreUnderTest) {
     let names = [("a", "x"), ("a", "y"), ("b", "x"), ("b", ""), ("c", "y")];
@@ -105,6 +158,11 @@ pub async fn filters_narrow_what_is_claimed(store: StoreUnderTest) {
         hooks: hooks(only),
         group: in_group.map(group),
         exclude_groups: groups(excluded),
+        exclude_hooks: Vec::new(),
+    };
+    let without = |patterns: &[&str], filter: ClaimFilter| ClaimFilter {
+        exclude_hooks: patterns.iter().map(|pattern| pattern.parse().unwrap()).collect(),
+        ..filter
     };
     let filters = [
         filter(&[], None, &[]),
@@ -119,6 +177,10 @@ pub async fn filters_narrow_what_is_claimed(store: StoreUnderTest) {
         filter(&[], None, &["unknown"]),
         filter(&["a"], Some("x"), &["x"]),
         filter(&["a", "b"], None, &["y"]),
+        without(&["a"], filter(&[], None, &[])),
+        without(&["a", "unknown"], filter(&[], None, &["x"])),
+        without(&["*"], filter(&[], None, &[])),
+        without(&["b"], filter(&["a", "b"], Some("x"), &[])),
     ];
     let runner = store.new_runner("host:1").await;
     for filter in filters {

@@ -18,6 +18,7 @@
 //! twice, and its types would not be the ones that this crate knows.
 
 pub mod admit;
+pub mod attempts;
 pub mod cancel_delete;
 pub mod chains;
 pub mod claim;
@@ -180,6 +181,7 @@ macro_rules! conformance_suite {
             the_order_is_priority_attempts_date_id,
             a_batch_takes_the_first_so_many,
             filters_narrow_what_is_claimed,
+            patterns_of_hooks_are_passed_over,
             actions_can_be_claimed_by_id_before_their_date,
             open_claims_are_capped_over_all_runners,
             a_claim_is_closed_when_it_holds_nothing_more,
@@ -192,6 +194,11 @@ macro_rules! conformance_suite {
             a_clock_that_goes_backwards_loses_nothing,
             the_date_owed_to_a_chain_is_told,
             a_claim_id_is_never_used_again,
+        );
+        $crate::conformance_topic!($make_store, attempts:
+            what_is_in_progress_is_told,
+            what_is_not_in_progress_is_not_told,
+            what_was_timed_out_is_told_by_its_id,
         );
         $crate::conformance_topic!($make_store, start_finish:
             a_start_counts_the_attempt,

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use action_scheduler::action::{ActionId, ClaimId, RunnerId, Status};
 use action_scheduler::log::Step;
 use action_scheduler::store::{
-    Claim, ClaimRequest, ClaimedAction, ClaimedChain, Claiming, ClaimsQuery, DeadRunner, Finish,
-    NewRunner, OpenClaim, Outcome, Pick, Recorded, Recovery, Runner, Start, Started, Stranded,
+    AttemptsOf, Claim, ClaimRequest, ClaimedAction, ClaimedChain, Claiming, ClaimsQuery,
+    DeadRunner, Finish, NewRunner, OpenAttempt, OpenClaim, Outcome, Pick, Recorded, Recovery,
+    Runner, Start, Started, Stranded,
 };
 use action_scheduler::{Context, Schedule};
 use jiff::Timestamp;
@@ -270,6 +271,32 @@ impl State {
         let busy: BTreeSet<RunnerId> = stranded.iter().filter_map(|one| one.runner).collect();
         self.runners.retain(|id, _| !dead.contains(id) || busy.contains(id));
         Recovery { released, stranded }
+    }
+
+    pub(super) fn attempts(&self, of: &AttemptsOf) -> Vec<OpenAttempt> {
+        let is_asked_for = |row: &Row, claim: ClaimId| match of {
+            AttemptsOf::Runner(runner) => {
+                row.action.status == Status::InProgress
+                    && self.claims.get(&claim).map(|holder| holder.runner) == Some(*runner)
+            }
+            AttemptsOf::Actions(ids) => {
+                let may_succeed = row.action.status == Status::Failed && row.timed_out;
+                ids.contains(&row.action.id)
+                    && (row.action.status == Status::InProgress || may_succeed)
+            }
+        };
+        let open = self.actions.values().filter_map(|row| {
+            let claim = row.action.claim.filter(|claim| is_asked_for(row, *claim))?;
+            let runner = self.claims.get(&claim).map(|holder| holder.runner);
+            Some(OpenAttempt {
+                action: self.claimed_action(row.action.id)?,
+                claim,
+                runner: runner.filter(|runner| self.runners.contains_key(runner)),
+                started_at: row.action.started_at?,
+                timed_out: row.timed_out,
+            })
+        });
+        open.collect()
     }
 
     fn claims_where(&self, is_wanted: impl Fn(RunnerId) -> bool) -> BTreeSet<ClaimId> {

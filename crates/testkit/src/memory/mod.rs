@@ -17,11 +17,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use action_scheduler::action::{ActionId, ChainId, ClaimId, RunnerId};
 use action_scheduler::log::NewLogEntry;
 use action_scheduler::store::{
-    Admission, Chain, ChainChange, ChainChanged, ChainQuery, Change, ClaimFilter, ClaimRequest,
-    Claiming, ClaimsQuery, CleanBatch, Cleaned, DeadRunner, Export, Exported, Finish, ImportBatch,
-    Imports, ImportsQuery, Insert, NewRunner, Once, OpenClaim, Origin, Put, PutRecord, Receipt,
-    Record, RecordKind, Recorded, RecordsQuery, Recovery, Requeue, Runner, Start, Started,
-    Statement, Stats, StoreId, Tally, TallyBy, Target, check_records,
+    Admission, AttemptsOf, Chain, ChainChange, ChainChanged, ChainQuery, Change, ClaimFilter,
+    ClaimRequest, Claiming, ClaimsQuery, CleanBatch, Cleaned, DeadRunner, Export, Exported, Finish,
+    ImportBatch, Imports, ImportsQuery, Insert, NewRunner, Once, OpenAttempt, OpenClaim, Origin,
+    Put, PutRecord, Receipt, Record, RecordKind, Recorded, RecordsQuery, Recovery, Requeue, Runner,
+    Start, Started, Statement, Stats, StoreId, Tally, TallyBy, Target, check_records,
 };
 use action_scheduler::time::Clock;
 use action_scheduler::{Action, Context, Group, Hook, LogEntry, Query, Result, Store};
@@ -123,6 +123,10 @@ impl Store for MemoryStore {
         Ok(self.change(|state, now| {
             finishes.into_iter().map(|finish| state.finish(finish, context, now)).collect()
         }))
+    }
+
+    async fn attempts(&self, of: AttemptsOf) -> Result<Vec<OpenAttempt>> {
+        Ok(self.state().attempts(&of))
     }
 
     async fn release(&self, claims: Vec<ClaimId>, context: &Context) -> Result<u64> {

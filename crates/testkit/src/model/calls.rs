@@ -192,10 +192,11 @@ impl World {
                 limit: *limit,
                 pick: match pick {
                     PickOp::Ids(recent) => Pick::Ids(actions(recent)),
-                    PickOp::Due { hook, group, exclude } => Pick::Due(ClaimFilter {
+                    PickOp::Due { hook, group, exclude, exclude_hook } => Pick::Due(ClaimFilter {
                         hooks: hook.map(ops::hook).into_iter().collect(),
                         group: group.map(ops::group),
                         exclude_groups: exclude.map(ops::group).into_iter().collect(),
+                        exclude_hooks: exclude_hook.map(ops::hook_pattern).into_iter().collect(),
                     }),
                 },
                 open_claims: *open_claims,

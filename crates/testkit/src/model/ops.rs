@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use action_scheduler::action::{NewAction, Priority, Status, Unique};
+use action_scheduler::policy::HookPattern;
 use action_scheduler::query::{Claimed, Comparator, Order, OrderBy};
 use action_scheduler::schedule::{Cadence, Interval, Recurrence, Recurring};
 use action_scheduler::{Args, Group, Hook, Schedule};
@@ -70,7 +71,7 @@ pub enum ScheduleOp {
 #[derive(Debug, Clone)]
 #[allow(missing_docs)]
 pub enum PickOp {
-    Due { hook: Option<u8>, group: Option<u8>, exclude: Option<u8> },
+    Due { hook: Option<u8>, group: Option<u8>, exclude: Option<u8>, exclude_hook: Option<u8> },
     Ids(Vec<Recent>),
 }
 
@@ -248,8 +249,9 @@ fn insert() -> impl Strategy<Value = InsertOp> {
 fn pick() -> impl Strategy<Value = PickOp> {
     let name = || option::weighted(0.15, 0..3u8);
     prop_oneof![
-        3 => (name(), name(), name())
-            .prop_map(|(hook, group, exclude)| PickOp::Due { hook, group, exclude }),
+        3 => (name(), name(), name(), name()).prop_map(|(hook, group, exclude, exclude_hook)| {
+            PickOp::Due { hook, group, exclude, exclude_hook }
+        }),
         2 => several().prop_map(PickOp::Ids),
     ]
 }
@@ -349,6 +351,11 @@ fn query() -> impl Strategy<Value = QueryOp> {
 
 pub(super) fn hook(number: u8) -> Hook {
     Hook::new(["hook_0", "Hook_1", "é"][usize::from(number % 3)]).unwrap()
+}
+
+/// Stands for the hook of this number and for no other; the case of letters matters.
+pub(super) fn hook_pattern(number: u8) -> HookPattern {
+    ["hook_*", "H*_1", "*é"][usize::from(number % 3)].parse().unwrap()
 }
 
 pub(super) fn group(number: u8) -> Group {

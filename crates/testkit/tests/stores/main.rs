@@ -8,5 +8,6 @@ mod memory;
 mod migrate;
 mod mysql;
 mod postgres;
+mod remote;
 mod runner;
 mod sqlite;

@@ -9,6 +9,7 @@ use super::pending::Pending;
 use super::{Dispatcher, STORE_RETRY};
 use crate::error::Result;
 use crate::observer::Event;
+use crate::policy::HookPattern;
 use crate::runner::batch::Batches;
 use crate::runner::config::{RunnerConfig, StopReason, Until};
 use crate::runner::liveness::Liveness;
@@ -91,16 +92,20 @@ impl Claimer {
         matches!(self.until, Until::Drained { batches: Some(most) } if self.claimed >= most.into())
     }
 
-    fn ask(&mut self, limit: u32, store: Arc<dyn Store>) {
+    fn ask(&mut self, limit: u32, remote: &[HookPattern], store: Arc<dyn Store>) {
         self.woken = false;
+        let mut pick = self.pick.clone();
+        if let Pick::Due(filter) = &mut pick {
+            filter.exclude_hooks.extend_from_slice(remote);
+        }
         let request = ClaimRequest {
             runner: self.liveness.id(),
             limit,
-            pick: self.pick.clone(),
+            pick: pick.clone(),
             open_claims: self.concurrent_batches,
         };
-        let filter = match &self.pick {
-            Pick::Due(filter) => Some(filter.clone()),
+        let filter = match pick {
+            Pick::Due(filter) => Some(filter),
             Pick::Ids(_) => None,
         };
         self.answer.begin(async move {
@@ -182,7 +187,8 @@ impl Dispatcher {
         }
         // What is stored from here on wakes the runner again.
         wake.mark_unchanged();
-        self.claimer.ask(limit, Arc::clone(self.scheduler.store()));
+        let remote = self.scheduler.remote_hooks();
+        self.claimer.ask(limit, &remote, Arc::clone(self.scheduler.store()));
     }
 
     /// A claim was answered.

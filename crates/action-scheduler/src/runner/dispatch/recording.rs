@@ -9,7 +9,7 @@ use crate::action::ActionId;
 use crate::error::Result;
 use crate::handler::HandlerContext;
 use crate::log::Context;
-use crate::observer::Event;
+use crate::runner::news;
 use crate::runner::verdict::Verdict;
 use crate::store::{ClaimedAction, Outcome, Recorded, Store};
 
@@ -90,49 +90,16 @@ impl Dispatcher {
 
     /// Counts a result that is stored, and tells who listens.
     fn tell(&mut self, action: &ClaimedAction, verdict: &Verdict, answer: Recorded) {
-        let observers = self.scheduler.observers();
-        let (id, hook, attempt) = (action.id, || action.hook.clone(), verdict.finish.attempt);
-        let reason = || verdict.reason.clone().unwrap_or_default();
-        let Recorded::Yes { next, paused } = answer else {
-            tracing::warn!(action = %id, %attempt, "a result came too late: the attempt was no longer in charge");
-            observers.tell_with(|| Event::Superseded { action: id, hook: hook(), attempt });
+        news::tell(&self.scheduler, action, verdict, answer);
+        if answer == Recorded::Superseded {
             return;
+        }
+        let count = match verdict.finish.outcome {
+            Outcome::Complete => &mut self.report.complete,
+            Outcome::Failed | Outcome::Crashed | Outcome::TimedOut => &mut self.report.failed,
+            Outcome::Retry { .. } | Outcome::CrashedRetry { .. } => &mut self.report.retried,
+            Outcome::NotCalled => &mut self.report.released,
         };
-        match verdict.finish.outcome {
-            Outcome::Complete => {
-                self.report.complete += 1;
-                observers.tell_with(|| Event::Completed { action: id, hook: hook(), attempt });
-            }
-            Outcome::Failed | Outcome::Crashed => {
-                self.report.failed += 1;
-                observers.tell_with(|| Event::Failed {
-                    action: id,
-                    hook: hook(),
-                    attempt,
-                    reason: reason(),
-                });
-            }
-            Outcome::TimedOut => {
-                self.report.failed += 1;
-                observers.tell_with(|| Event::TimedOut { action: id, hook: hook(), attempt });
-            }
-            Outcome::Retry { .. } | Outcome::CrashedRetry { .. } => {
-                self.report.retried += 1;
-                observers.tell_with(|| Event::Retrying {
-                    action: id,
-                    hook: hook(),
-                    attempt,
-                    reason: reason(),
-                });
-            }
-            Outcome::NotCalled => self.report.released += 1,
-        }
-        if let (Some(next), Some(succession)) = (next, &verdict.finish.succession) {
-            observers.tell_with(|| Event::NextScheduled { chain: succession.chain, action: next });
-        }
-        if let Some(chain) = paused {
-            tracing::warn!(%chain, hook = %action.hook, "a chain was paused after failures in a row");
-            observers.tell_with(|| Event::ChainPaused { chain, hook: hook() });
-        }
+        *count += 1;
     }
 }

@@ -40,11 +40,15 @@ pub(super) async fn claim(
         return Ok(if is_known { Claiming::Full } else { Claiming::Nothing });
     }
     let limit = request.limit as usize;
-    let claimed_at = std::mem::replace(&mut windows.claimed_at, write.now);
+    let claimed_at = windows.claimed_at;
     if write.now < claimed_at {
+        if !is_known(write, request.runner).await? {
+            return Ok(Claiming::Nothing);
+        }
         follow_clock_back(write, claimed_at).await?;
         windows.forget();
     }
+    windows.claimed_at = write.now;
     // It locks nothing, and so comes before what others have to wait for.
     if let Pick::Due(filter) = &request.pick {
         windows.of(filter).refresh(write, limit).await?;
@@ -167,7 +171,11 @@ pub(super) fn last_attempt(write: &Write<'_>) -> String {
     }
 }
 
-fn claimed_action(write: &Write<'_>, row: PluginRow, chain: Option<ClaimedChain>) -> ClaimedAction {
+pub(super) fn claimed_action(
+    write: &Write<'_>,
+    row: PluginRow,
+    chain: Option<ClaimedChain>,
+) -> ClaimedAction {
     ClaimedAction {
         id: row.id,
         hook: row.hook.clone(),

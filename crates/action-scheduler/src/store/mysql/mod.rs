@@ -7,6 +7,7 @@
 mod admit;
 mod adopt;
 mod around;
+mod attempts;
 mod chains;
 mod change;
 mod claim;
@@ -358,6 +359,10 @@ impl Store for MySqlStore {
 
     async fn finish(&self, finishes: Vec<Finish>, context: &Context) -> Result<Vec<Recorded>> {
         write!(self, "recording results", |write| finish::finish(&mut write, &finishes, context))
+    }
+
+    async fn attempts(&self, of: AttemptsOf) -> Result<Vec<OpenAttempt>> {
+        write!(self, "reading attempts", |write| attempts::attempts(&mut write, &of))
     }
 
     async fn release(&self, claims: Vec<ClaimId>, context: &Context) -> Result<u64> {

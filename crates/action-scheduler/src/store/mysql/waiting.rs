@@ -9,6 +9,7 @@ use super::tables::Tables;
 use super::transaction::Write;
 use super::unique::exactly;
 use crate::store::ClaimFilter;
+use crate::store::patterns::like;
 
 /// To read a row by the plugin's key costs as much as to pass over so many by reading the table from end to end: the key
 /// does not hold priorities, so that each row has to be looked up.
@@ -31,6 +32,13 @@ pub(super) fn conditions(tables: &Tables, filter: &ClaimFilter) -> String {
         let _ = write!(
             sql,
             " AND a.hook IN {names} AND CONVERT(a.hook USING utf8mb4) COLLATE utf8mb4_bin IN {names}"
+        );
+    }
+    for pattern in &filter.exclude_hooks {
+        let _ = write!(
+            sql,
+            " AND CONVERT(a.hook USING utf8mb4) COLLATE utf8mb4_bin NOT LIKE {}",
+            Text(&like(pattern))
         );
     }
     let groups = &tables.groups;

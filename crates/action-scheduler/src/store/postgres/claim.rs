@@ -15,6 +15,7 @@ use super::row;
 use crate::action::{ActionId, Attempt, ClaimId};
 use crate::error::{Error, Result, StoreErrorKind};
 use crate::log::Context;
+use crate::store::patterns::like;
 use crate::store::{
     Claim, ClaimFilter, ClaimRequest, ClaimedAction, Claiming, Pick, Start, Started,
 };
@@ -28,6 +29,8 @@ struct NumberedFilter {
     hooks: Option<Vec<i32>>,
     group: Option<i32>,
     not_groups: Option<Vec<i32>>,
+    /// Patterns for LIKE: their hooks are looked for in the same moment as the actions, so that none is missed.
+    not_hooks: Option<Vec<String>>,
 }
 
 const UNKNOWN: i32 = -1;
@@ -46,6 +49,8 @@ impl PostgresStore {
             hooks: (!filter.hooks.is_empty()).then(|| hooks.collect()),
             group: filter.group.as_ref().map(number),
             not_groups: has_not.then(|| not.collect()),
+            not_hooks: (!filter.exclude_hooks.is_empty())
+                .then(|| filter.exclude_hooks.iter().map(like).collect()),
         })
     }
 
@@ -81,6 +86,7 @@ impl PostgresStore {
             .with(numbered.hooks)
             .with(numbered.group)
             .with(numbered.not_groups)
+            .with(numbered.not_hooks)
             .with(ids);
         let mut answers = self.database.write(doing, &[with_marks(call, &search)]).await?;
         let rows = answers.pop().unwrap_or_default();
@@ -207,7 +213,8 @@ impl PostgresStore {
             .function("next_due")
             .with(numbered.hooks)
             .with(numbered.group)
-            .with(numbered.not_groups);
+            .with(numbered.not_groups)
+            .with(numbered.not_hooks);
         let rows = self.database.read_soon(doing, with_marks(call, &search)).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         Ok(self.read(doing, row::optional_time(row, 0))?)

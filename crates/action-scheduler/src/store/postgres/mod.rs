@@ -3,6 +3,7 @@
 //! A method is one call of a function of the schema (`sql/`), which does all its steps, within a transaction whose fate is
 //! always found out (`database`). The tables, and why they are as they are: `sql/1.sql`.
 
+mod attempts;
 mod call;
 mod chains;
 mod change;
@@ -176,6 +177,10 @@ impl Store for PostgresStore {
 
     async fn finish(&self, finishes: Vec<Finish>, context: &Context) -> Result<Vec<Recorded>> {
         self.finish_all(&finishes, context).await
+    }
+
+    async fn attempts(&self, of: AttemptsOf) -> Result<Vec<OpenAttempt>> {
+        self.open_attempts(&of).await
     }
 
     async fn release(&self, claims: Vec<ClaimId>, context: &Context) -> Result<u64> {

@@ -13,6 +13,8 @@ use super::writer::Write;
 use crate::action::{Attempt, ChainId, ClaimId, Group, Hook, Priority};
 use crate::error::Result;
 use crate::log::{Context, Step};
+use crate::policy::HookPattern;
+use crate::store::patterns::glob;
 use crate::store::{
     Claim, ClaimFilter, ClaimRequest, ClaimedAction, ClaimedChain, Claiming, Pick, Start, Started,
 };
@@ -35,28 +37,39 @@ fn read_claimed<P: rusqlite::Params>(
     parameters: P,
 ) -> rusqlite::Result<()> {
     let connection = write.connection;
-    let sql = format!(
-        "SELECT id, hook, grp, args, priority, attempts, scheduled_at, chain FROM actions WHERE {condition}"
-    );
+    let sql = format!("SELECT {CLAIMED_COLUMNS} FROM actions WHERE {condition}");
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(parameters)?;
     while let Some(row) = rows.next()? {
-        let chain = match row::optional_chain_id(row, 7)? {
-            Some(id) => claimed_chain(connection, id)?,
-            None => None,
-        };
-        actions.push(ClaimedAction {
-            id: row::action_id(row, 0)?,
-            hook: row::hook(connection, write.names, row, 1)?,
-            group: row::group(connection, write.names, row, 2)?,
-            args: row::args(row, 3)?,
-            priority: Priority(row.get(4)?),
-            attempts: row::attempt(row, 5)?,
-            scheduled_at: row::time(row, 6)?,
-            chain,
-        });
+        actions.push(claimed_action(connection, write.names, row)?);
     }
     Ok(())
+}
+
+/// The columns of an action that is claimed.
+pub(super) const CLAIMED_COLUMNS: &str =
+    "id, hook, grp, args, priority, attempts, scheduled_at, chain";
+
+/// Reads [`CLAIMED_COLUMNS`], and the chain.
+pub(super) fn claimed_action(
+    connection: &Connection,
+    names: &mut Names,
+    row: &Row<'_>,
+) -> rusqlite::Result<ClaimedAction> {
+    let chain = match row::optional_chain_id(row, 7)? {
+        Some(id) => claimed_chain(connection, id)?,
+        None => None,
+    };
+    Ok(ClaimedAction {
+        id: row::action_id(row, 0)?,
+        hook: row::hook(connection, names, row, 1)?,
+        group: row::group(connection, names, row, 2)?,
+        args: row::args(row, 3)?,
+        priority: Priority(row.get(4)?),
+        attempts: row::attempt(row, 5)?,
+        scheduled_at: row::time(row, 6)?,
+        chain,
+    })
 }
 
 /// What is to be known of a chain. By primary key, once for each instance that is claimed: those of a chain are seldom
@@ -81,6 +94,7 @@ struct NumberedFilter {
     hooks: Option<String>,
     group: Option<i64>,
     exclude_groups: String,
+    exclude_hooks: String,
 }
 
 impl NumberedFilter {
@@ -109,12 +123,31 @@ impl NumberedFilter {
             hooks: (!hooks.is_empty()).then(|| json_array(hooks)),
             group: group.map(|group| group.unwrap_or(UNKNOWN)),
             exclude_groups: json_array(exclude_groups),
+            exclude_hooks: json_array(numbers_of(connection, &filter.exclude_hooks)?),
         })
     }
 
     fn lets_all_through(&self) -> bool {
-        self.hooks.is_none() && self.group.is_none() && self.exclude_groups == "[]"
+        self.hooks.is_none()
+            && self.group.is_none()
+            && self.exclude_groups == "[]"
+            && self.exclude_hooks == "[]"
     }
+}
+
+/// The numbers of the hooks that these patterns stand for. Reads all names of hooks, once for each claim that excludes
+/// some; within the transaction of the claim, so that none is missed.
+fn numbers_of(connection: &Connection, patterns: &[HookPattern]) -> rusqlite::Result<Vec<i64>> {
+    if patterns.is_empty() {
+        return Ok(Vec::new());
+    }
+    let globs: Vec<String> = patterns.iter().map(glob).collect();
+    connection
+        .prepare_cached(
+            "SELECT id FROM hooks WHERE EXISTS (SELECT 1 FROM json_each(?1) WHERE hooks.name GLOB value)",
+        )?
+        .query_map([serde_json::json!(globs).to_string()], |row| row.get(0))?
+        .collect()
 }
 
 /// Calls `visit` with each (priority, attempts) that waiting actions have, in claim order, until it says that it has
@@ -171,7 +204,7 @@ macro_rules! waiting_of_rank {
 const OF_RANK: &str = waiting_of_rank!("");
 const OF_RANK_FILTERED: &str = waiting_of_rank!(
     " AND (?5 IS NULL OR hook IN (SELECT value FROM json_each(?5))) AND (?6 IS NULL OR grp = ?6) \
-     AND grp NOT IN (SELECT value FROM json_each(?7))"
+     AND grp NOT IN (SELECT value FROM json_each(?7)) AND hook NOT IN (SELECT value FROM json_each(?8))"
 );
 
 /// The first waiting actions of a rank that are due until a date and that the filter lets through: id and date.
@@ -197,7 +230,8 @@ fn waiting(
                 limit,
                 filter.hooks,
                 filter.group,
-                filter.exclude_groups
+                filter.exclude_groups,
+                filter.exclude_hooks
             ],
             read,
         )?

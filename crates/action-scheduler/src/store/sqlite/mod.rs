@@ -4,6 +4,7 @@
 //! time: SQLite's own lock takes turns, and `watch` notices what they write.
 
 mod admit;
+mod attempts;
 mod chains;
 mod change;
 mod claim;
@@ -182,6 +183,10 @@ impl Store for SqliteStore {
     async fn finish(&self, finishes: Vec<Finish>, context: &Context) -> Result<Vec<Recorded>> {
         let context = context.clone();
         self.write_fast(move |write| finish::finish(write, &finishes, &context)).await
+    }
+
+    async fn attempts(&self, of: AttemptsOf) -> Result<Vec<OpenAttempt>> {
+        self.read(move |connection, names| attempts::attempts(connection, names, &of)).await
     }
 
     async fn release(&self, claims: Vec<ClaimId>, context: &Context) -> Result<u64> {

@@ -26,7 +26,7 @@ END $body$;
 -- its last batch ended (the marks, one for each rank), and the search begins there.
 CREATE FUNCTION {schema}.claim_actions(
     p_runner bigint, p_now bigint, p_latest bigint, p_most int, p_open int, p_lock bigint, p_open_from bigint,
-    p_hooks int[], p_group int, p_not_groups int[], p_ids bigint[],
+    p_hooks int[], p_group int, p_not_groups int[], p_not_hooks text[], p_ids bigint[],
     p_mark_priorities int[], p_mark_attempts int[], p_mark_dates bigint[], p_mark_ids bigint[],
     p_writer bigint, p_n bigint
 ) RETURNS TABLE (
@@ -108,7 +108,7 @@ BEGIN
             END IF;
             -- From the first to the last that is wanted, by the primary key, passing over what the filter leaves out and
             -- what others are about to take.
-            IF p_hooks IS NULL AND p_group IS NULL AND p_not_groups IS NULL THEN
+            IF p_hooks IS NULL AND p_group IS NULL AND p_not_groups IS NULL AND p_not_hooks IS NULL THEN
                 WITH gone AS (
                     DELETE FROM {schema}.waiting WHERE ctid = ANY (ARRAY(
                         SELECT w.ctid FROM {schema}.waiting w
@@ -127,6 +127,8 @@ BEGIN
                           AND (p_hooks IS NULL OR w.hook = ANY (p_hooks))
                           AND (p_group IS NULL OR w.grp = p_group)
                           AND (p_not_groups IS NULL OR w.grp <> ALL (p_not_groups))
+                          AND (p_not_hooks IS NULL OR w.hook <> ALL (ARRAY(
+                              SELECT h.id FROM {schema}.hooks h WHERE h.name LIKE ANY (p_not_hooks))))
                         ORDER BY w.priority, w.attempts, w.scheduled_at, w.id
                         LIMIT p_most - cardinality(v_ids) FOR UPDATE SKIP LOCKED))
                     RETURNING id
@@ -164,7 +166,7 @@ END $body$;
 
 -- The date of the first that waits and that the filter lets through; NULL when nothing does. As above.
 CREATE FUNCTION {schema}.next_due(
-    p_hooks int[], p_group int, p_not_groups int[],
+    p_hooks int[], p_group int, p_not_groups int[], p_not_hooks text[],
     p_mark_priorities int[], p_mark_attempts int[], p_mark_dates bigint[], p_mark_ids bigint[]
 ) RETURNS bigint LANGUAGE plpgsql STABLE {settings} AS $body$
 DECLARE
@@ -206,6 +208,8 @@ BEGIN
           AND (p_hooks IS NULL OR w.hook = ANY (p_hooks))
           AND (p_group IS NULL OR w.grp = p_group)
           AND (p_not_groups IS NULL OR w.grp <> ALL (p_not_groups))
+          AND (p_not_hooks IS NULL OR w.hook <> ALL (ARRAY(
+              SELECT h.id FROM {schema}.hooks h WHERE h.name LIKE ANY (p_not_hooks))))
         ORDER BY w.priority, w.attempts, w.scheduled_at, w.id LIMIT 1;
         v_first := least(v_first, v_date);
     END LOOP;
