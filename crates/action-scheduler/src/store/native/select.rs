@@ -433,7 +433,7 @@ pub(in crate::store) fn count<D: Dialect>(
                 .map(|part| format!("SELECT * FROM (SELECT 1 {} LIMIT {most}) AS part", rows(part)))
                 .collect();
             format!(
-                "SELECT count(*) FROM (SELECT * FROM ({}) AS whole LIMIT {most}) AS some",
+                "SELECT count(*) FROM (SELECT * FROM ({}) AS whole LIMIT {most}) AS found",
                 some.join(" UNION ALL ")
             )
         }
