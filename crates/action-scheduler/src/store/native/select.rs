@@ -430,7 +430,13 @@ pub(in crate::store) fn count<D: Dialect>(
         }
         Some(most) => {
             let some: Vec<String> = parts
-                .map(|part| format!("SELECT * FROM (SELECT 1 {} LIMIT {most}) AS part", rows(part)))
+                .map(|part| {
+                    // The order is that of the index, from which these then come rather than from the table.
+                    format!(
+                        "SELECT * FROM (SELECT 1 AS one {} ORDER BY actions.scheduled_at LIMIT {most}) AS part",
+                        rows(part)
+                    )
+                })
                 .collect();
             format!(
                 "SELECT count(*) FROM (SELECT * FROM ({}) AS whole LIMIT {most}) AS found",
