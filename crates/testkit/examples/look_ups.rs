@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 use action_scheduler::query::{Order, OrderBy};
+use action_scheduler::store::TallyBy;
 use action_scheduler::{Group, Hook, Query, Scheduler, Status};
 
 const HOOKS: i64 = 50;
@@ -41,6 +42,7 @@ async fn main() {
         ("page of a hook", page().hook(hook(7))),
         ("page of a hook and status", page().hook(hook(7)).status(Status::Failed)),
         ("page of a group", page().group(group(3))),
+        ("page of a group and status", page().group(group(3)).status(Status::Failed)),
     ];
     for (name, query) in pages {
         time(name, async || scheduler.query(query.clone()).await.unwrap()).await;
@@ -64,6 +66,31 @@ async fn main() {
         })
         .await;
     }
+    for (of, query) in [
+        ("all", page()),
+        ("a hook", page().hook(hook(7))),
+        ("a group and status", page().group(group(3)).status(Status::Complete)),
+    ] {
+        let query = query.within(10_000);
+        time(&format!("count of {of}, within 10,000"), async || {
+            scheduler.count(query.clone()).await.unwrap()
+        })
+        .await;
+        let search = query.clone().search("customer77").order(OrderBy::Date, Order::Descending);
+        time(&format!("search in {of}, within 10,000"), async || {
+            scheduler.query(search.clone()).await.unwrap()
+        })
+        .await;
+        for by in [OrderBy::Finished, OrderBy::LogEntries, OrderBy::Hook] {
+            let sorted = query.clone().order(by, Order::Descending);
+            time(&format!("{of} by {by:?}, within 10,000"), async || {
+                scheduler.query(sorted.clone()).await.unwrap()
+            })
+            .await;
+        }
+    }
+    time("count by hook", async || scheduler.tally(TallyBy::Hook).await.unwrap()).await;
+    time("count by group", async || scheduler.tally(TallyBy::Group).await.unwrap()).await;
     time("count by status", async || {
         scheduler.count(Query::new().status(Status::Complete)).await.unwrap()
     })
@@ -82,7 +109,7 @@ async fn time<T>(name: &str, look_up: impl AsyncFn() -> T) {
     println!("{name:40} {:8.2} ms", slowest.as_secs_f64() * 1000.0);
 }
 
-/// Fills the file by SQL: a fifth of the rows pending, nearly all others complete.
+/// Fills the file by SQL: a fifth of the rows pending, nearly all others complete; some three log entries for each.
 fn fill(file: &str, rows: i64) {
     let connection = rusqlite::Connection::open(file).unwrap();
     for number in 0..HOOKS {
@@ -103,14 +130,22 @@ fn fill(file: &str, rows: i64) {
         connection
             .execute_batch(&format!(
                 "BEGIN; WITH RECURSIVE n (i) AS (SELECT {from} UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {to}) \
-                 INSERT INTO actions (hook, grp, status, phase, priority, kind, scheduled_at, created_at, args) \
-                 SELECT 1 + i % {HOOKS}, 1 + i % 10, {status}, {status}, 10, 1, 1700000000000000 + i * 1000, \
-                 1700000000000000, '[' || i || ']' FROM n; COMMIT"
+                 INSERT INTO actions (hook, grp, status, phase, priority, kind, scheduled_at, created_at, finished_at, args) \
+                 SELECT 1 + i % {HOOKS}, 1 + i / {HOOKS} % 10, {status}, {status}, 10, 1, 1700000000000000 + i * 1000, \
+                 1700000000000000, iif(i % 5 = 0, NULL, 1700000000000000 + i * 1000 + i * 7919 % 900000), \
+                 '[' || i || ']' FROM n; \
+                 WITH RECURSIVE n (i) AS (SELECT {from} UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {to}) \
+                 INSERT INTO logs (action, seq, at, step) \
+                 SELECT i + 1, 5 * i + k, 1700000000000000, k - 1 FROM n, \
+                 (SELECT 1 AS k UNION ALL VALUES (2), (3), (4)) AS steps WHERE k <= iif(i % 5 = 0, 1, 3 + i % 2); COMMIT"
             ))
             .unwrap();
         from = to;
     }
     connection
-        .execute_batch("UPDATE counts SET n = (SELECT count(*) FROM actions WHERE actions.status = counts.status)")
+        .execute_batch(
+            "UPDATE counts SET n = (SELECT count(*) FROM actions WHERE actions.status = counts.status); \
+             UPDATE log_sequence SET taken = (SELECT max(seq) FROM logs)",
+        )
         .unwrap();
 }

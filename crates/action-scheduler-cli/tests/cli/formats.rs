@@ -88,6 +88,8 @@ fn every_filter_lets_the_right_ones_through() {
         (&["--orderby", "hook"], "4 3 1 2 6 5"),
         (&["--orderby", "action_id", "--order", "desc", "--per-page", "2"], "6 5"),
         (&["--orderby", "action_id", "--limit", "2", "--offset", "3"], "4 5"),
+        (&["--within", "1"], "2"),
+        (&["--within", "1", "--orderby", "hook"], "6"),
     ];
     for (args, expected) in table {
         if args.first() == Some(&"--chain") {
@@ -103,7 +105,19 @@ fn every_filter_lets_the_right_ones_through() {
 #[test]
 fn the_cursor_of_a_page_leads_to_the_next() {
     let sandbox = filled();
-    for orderby in ["date", "hook", "group", "modified", "action_id", "none"] {
+    for orderby in [
+        "date",
+        "hook",
+        "group",
+        "modified",
+        "started",
+        "finished",
+        "completed",
+        "claim_id",
+        "log_entries",
+        "action_id",
+        "none",
+    ] {
         let mut seen = Vec::new();
         let mut after: Option<String> = None;
         loop {

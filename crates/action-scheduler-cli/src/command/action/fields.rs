@@ -40,6 +40,8 @@ pub enum Field {
     Claim,
     /// The chain it is an instance of
     Chain,
+    /// How many entries its log has
+    LogEntries,
     /// Whether it is pending and due
     PastDue,
     /// Its place in the list, for --after
@@ -95,6 +97,7 @@ impl Field {
             Field::ModifiedAt => "modified_at",
             Field::Claim => "claim",
             Field::Chain => "chain",
+            Field::LogEntries => "log_entries",
             Field::PastDue => "past_due",
             Field::Cursor => "cursor",
         }
@@ -119,6 +122,7 @@ impl Field {
             Field::ModifiedAt => date(action.modified_at()),
             Field::Claim => action.claim.map_or_else(Cell::empty, Cell::plain),
             Field::Chain => action.chain.map_or_else(Cell::empty, Cell::plain),
+            Field::LogEntries => Cell::plain(action.log_entries),
             Field::PastDue => {
                 let past_due = action.is_past_due(dates.now);
                 Cell::new(if past_due { "yes" } else { "no" }, past_due)

@@ -19,6 +19,7 @@ Examples:
   action-scheduler action list --date '>=yesterday' --date '<today' --format count
   action-scheduler action list --args '{\"order\":42}' --args-match json --format json
   action-scheduler action list --modified '>1 hour ago' --orderby modified --order desc
+  action-scheduler action list --search zoe --orderby log_entries --order desc --within 10000
 
 Dates may carry a comparator: one of != > >= < <= = (<= unless given). Twice makes a range.
 The next page begins after the cursor that the one before it printed: --after CURSOR.";
@@ -73,12 +74,15 @@ pub struct Options {
     /// Only actions whose hook or args contain this text, or whose id or claim id it is
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     search: Option<String>,
-    /// What they are sorted by: date, hook, group, modified, action_id or none
+    /// What they are sorted by: date, hook, group, modified, started, finished, claim_id, log_entries, action_id or none
     #[arg(long, value_name = "KEY", default_value = "date")]
     orderby: OrderBy,
     /// Which way they are sorted: asc or desc
     #[arg(long, default_value = "asc")]
     order: Order,
+    /// Looks at no more than so many: the first by date, or the newest in any other order [default: all]
+    #[arg(long, value_name = "N", value_parser = input::number)]
+    within: Option<u32>,
     /// How many at most; 0 is all
     #[arg(long, visible_alias = "limit", value_name = "N", default_value_t = 20, value_parser = input::number)]
     per_page: u32,
@@ -160,6 +164,7 @@ fn query(options: &Options, scheduler: &Scheduler) -> Result<Query> {
     query.claimed = options.claimed;
     query.search = options.search.clone();
     query.after = options.after.clone();
+    query.within = options.within;
     query.statuses = options.status.clone();
     query.statuses.sort_unstable();
     query.statuses.dedup();

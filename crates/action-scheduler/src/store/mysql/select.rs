@@ -238,10 +238,12 @@ fn statement(tables: &Tables, query: &Query, columns: &str) -> Outcome<String> {
         };
         // Writing to a String cannot fail.
         let _ = match (&sort, key) {
-            // The first part lets a key serve the range.
+            // Each side of the OR is a range of a key that ends with the id, as all of InnoDB's do: however many have the
+            // date of the cursor, none is read twice.
             (Some(column), Some(key)) => write!(
                 condition,
-                " AND {column} {beyond}= {key} AND ({column} {beyond} {key} OR a.action_id {beyond} {id})"
+                " AND {column} {beyond}= {key} \
+                 AND ({column} {beyond} {key} OR ({column} = {key} AND a.action_id {beyond} {id}))"
             ),
             _ => write!(condition, " AND a.action_id {beyond} {id}"),
         };

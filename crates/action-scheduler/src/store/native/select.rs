@@ -38,8 +38,8 @@ pub(in crate::store) trait Dialect {
     /// A table of the store, to be read under its own name.
     fn table(&self, name: &str) -> String;
 
-    /// The table `actions` for rows of a part.
-    fn actions(&self, part: Part) -> String;
+    /// The table `actions` for rows of a part, to be found in this way.
+    fn actions(&self, part: Part, way: Way) -> String;
 
     /// The condition for what is in-progress.
     fn in_progress(&self) -> String;
@@ -78,12 +78,43 @@ pub(in crate::store) enum Part {
     InProgress,
     /// What has ended with this status.
     Ended(Status),
-    /// Everything of one group, by its own index.
-    OfGroup,
     /// Everything that has one of these statuses, by id.
     ById,
-    /// Rows that are found by their primary key alone.
+    /// The same, where it is found by other keys than its status.
+    Whole,
+}
+
+/// How rows of a part are found, where the keys of a query leave no doubt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum Way {
+    /// By their primary key alone.
     Given,
+    /// By their chain, which knows no parts.
+    OfChain,
+    /// By their group, part by part.
+    OfGroup,
+    /// By what serves the rest of the query best.
+    Open,
+}
+
+impl Way {
+    fn of(query: &Query) -> Self {
+        match query {
+            Query { ids: Some(_), .. } => Way::Given,
+            Query { chain: Some(_), .. } => Way::OfChain,
+            Query { claimed: Some(Claimed::By(_)), .. } => Way::Open,
+            Query { hook: None, group: Some(_), .. } => Way::OfGroup,
+            _ => Way::Open,
+        }
+    }
+
+    /// The parts that are found in this way.
+    fn parts(self, statuses: &[Status]) -> Vec<Part> {
+        match self {
+            Way::Given | Way::OfChain => vec![Part::Whole],
+            Way::OfGroup | Way::Open => parts(statuses),
+        }
+    }
 }
 
 /// The numbers that the names of a query are stored under.
@@ -205,20 +236,18 @@ fn condition<D: Dialect>(dialect: &D, part: Part, statuses: &[Status]) -> String
         Part::Pending => "actions.phase = 0 AND actions.status = 0".to_owned(),
         Part::InProgress => dialect.in_progress(),
         Part::Ended(status) => format!("actions.phase = {}", phase_code(status)),
-        // A group's index does not know phases: a page of all its actions is taken from it whole.
-        Part::OfGroup => "actions.phase >= 0".to_owned(),
-        Part::Given if statuses.is_empty() => "actions.phase >= 0".to_owned(),
-        Part::Given => {
-            let codes: Vec<String> =
-                statuses.iter().map(|status| status_code(*status).to_string()).collect();
-            format!("actions.status IN ({})", codes.join(", "))
-        }
         Part::ById => {
             let all: Vec<String> = parts(statuses)
                 .into_iter()
                 .map(|part| condition(dialect, part, statuses))
                 .collect();
             format!("({})", all.join(" OR "))
+        }
+        Part::Whole if statuses.is_empty() => "actions.phase >= 0".to_owned(),
+        Part::Whole => {
+            let codes: Vec<String> =
+                statuses.iter().map(|status| status_code(*status).to_string()).collect();
+            format!("actions.status IN ({})", codes.join(", "))
         }
     }
 }
@@ -312,13 +341,11 @@ fn list<D: Dialect>(
 ) -> String {
     let all = conditions(dialect, query, numbers, parameters);
     let Sorting { key, order, beyond } = sorting(dialect, query, parameters);
-    // By id alone the table itself is in order, whatever the phase.
-    let by_group = query.group.is_some() && query.hook.is_none() && query.statuses.is_empty();
+    let way = Way::of(query);
     let parts = match key {
-        _ if query.ids.is_some() => vec![Part::Given],
-        Some(_) if by_group && query.order_by == OrderBy::Date => vec![Part::OfGroup],
-        Some(_) => parts(&query.statuses),
-        None => vec![Part::ById],
+        // By id alone the table itself is in order, whatever the phase.
+        None if matches!(way, Way::Open | Way::OfGroup) => vec![Part::ById],
+        _ => way.parts(&query.statuses),
     };
     let limit = query.limit.map(|limit| i64::from(limit) + i64::from(query.offset));
     let mut sql = String::new();
@@ -331,7 +358,7 @@ fn list<D: Dialect>(
             sql,
             "SELECT * FROM (SELECT actions.id AS id, {} AS key FROM {} WHERE {}{all}{beyond} ORDER BY {order}",
             key.as_deref().unwrap_or("0"),
-            dialect.actions(part),
+            dialect.actions(part, way),
             condition(dialect, part, &query.statuses),
         );
         if let Some(limit) = limit {
@@ -368,9 +395,9 @@ fn found_within<D: Dialect>(
     let all = conditions(dialect, query, numbers, parameters);
     format!(
         " FROM {} WHERE {} AND {}{all}",
-        dialect.actions(Part::Given),
+        dialect.actions(Part::Whole, Way::Given),
         dialect.id_in(&looked_at),
-        condition(dialect, Part::Given, &query.statuses)
+        condition(dialect, Part::Whole, &query.statuses)
     )
 }
 
@@ -388,15 +415,13 @@ pub(in crate::store) fn count<D: Dialect>(
         return (format!("SELECT count(*){found}"), parameters);
     }
     let all = conditions(dialect, query, numbers, &mut parameters);
+    let way = Way::of(query);
     let rows = |part| {
-        let (table, of_part) = (dialect.actions(part), condition(dialect, part, &query.statuses));
+        let (table, of_part) =
+            (dialect.actions(part, way), condition(dialect, part, &query.statuses));
         format!("FROM {table} WHERE {of_part}{all}")
     };
-    let parts = match query.ids {
-        Some(_) => vec![Part::Given],
-        None => parts(&query.statuses),
-    };
-    let parts = parts.into_iter();
+    let parts = way.parts(&query.statuses).into_iter();
     let sql = match query.within {
         None => {
             let counts: Vec<String> =
@@ -405,10 +430,16 @@ pub(in crate::store) fn count<D: Dialect>(
         }
         Some(most) => {
             let some: Vec<String> = parts
-                .map(|part| format!("SELECT * FROM (SELECT 1 {} LIMIT {most}) AS part", rows(part)))
+                .map(|part| {
+                    // The order is that of the index, from which these then come rather than from the table.
+                    format!(
+                        "SELECT * FROM (SELECT 1 AS one {} ORDER BY actions.scheduled_at LIMIT {most}) AS part",
+                        rows(part)
+                    )
+                })
                 .collect();
             format!(
-                "SELECT count(*) FROM (SELECT * FROM ({}) AS whole LIMIT {most}) AS some",
+                "SELECT count(*) FROM (SELECT * FROM ({}) AS whole LIMIT {most}) AS found",
                 some.join(" UNION ALL ")
             )
         }

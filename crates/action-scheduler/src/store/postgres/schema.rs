@@ -19,6 +19,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         include_str!("sql/2.sql"),
     ),
     ("records, receipts of requests, and figures over time", include_str!("sql/3.sql")),
+    (
+        "indexes of a group by status and of a chain by date, which take seconds where there are millions",
+        include_str!("sql/4.sql"),
+    ),
     ("claims that pass over hooks", ""),
 ];
 

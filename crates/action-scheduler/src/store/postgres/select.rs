@@ -16,7 +16,7 @@ use crate::query::{ArgsMatch, Query};
 use crate::store::native::args::{self, text_hash};
 use crate::store::native::codes::status_code;
 use crate::store::native::recurrence::RECURRENCE_COLUMNS;
-use crate::store::native::select::{self, Dialect, Numbers, Parameters, Part, Value};
+use crate::store::native::select::{self, Dialect, Numbers, Parameters, Part, Value, Way};
 
 /// The words of PostgreSQL, in a schema.
 struct Words<'a>(&'a str);
@@ -29,7 +29,7 @@ impl Dialect for Words<'_> {
         format!("{}.{name}", self.0)
     }
 
-    fn actions(&self, _: Part) -> String {
+    fn actions(&self, _: Part, _: Way) -> String {
         self.table("actions")
     }
 

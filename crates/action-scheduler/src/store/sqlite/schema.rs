@@ -33,6 +33,10 @@ const MIGRATIONS: &[Migration] = &[
         what: "records, receipts of requests, and figures over time",
         sql: include_str!("migrations/3.sql"),
     },
+    Migration {
+        what: "indexes of a group by status and of a chain by date, which take seconds where there are millions",
+        sql: include_str!("migrations/4.sql"),
+    },
 ];
 
 /// The newest version this program knows.

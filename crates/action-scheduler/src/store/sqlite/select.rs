@@ -10,7 +10,7 @@ use crate::action::{Action, ActionId};
 use crate::args::Args;
 use crate::error::Result;
 use crate::query::Query;
-use crate::store::native::select::{self, Dialect, Numbers, Parameters, Part, Value};
+use crate::store::native::select::{self, Dialect, Numbers, Parameters, Part, Value, Way};
 
 /// The words of SQLite.
 struct Words;
@@ -23,13 +23,15 @@ impl Dialect for Words {
         name.to_owned()
     }
 
-    fn actions(&self, part: Part) -> String {
-        // SQLite would rather read through all that is pending.
-        let index = match part {
-            Part::InProgress => " INDEXED BY actions_claimed",
-            Part::OfGroup => " INDEXED BY actions_by_group",
-            Part::Given => " NOT INDEXED",
-            _ => "",
+    fn actions(&self, part: Part, way: Way) -> String {
+        // Left to itself, SQLite would rather read through all that is pending, or of a status.
+        let index = match (part, way) {
+            (_, Way::Given) => " NOT INDEXED",
+            (Part::InProgress, _) => " INDEXED BY actions_claimed",
+            (Part::ById, _) => "",
+            (_, Way::OfChain) => " INDEXED BY actions_by_chain",
+            (_, Way::OfGroup) => " INDEXED BY actions_by_group",
+            (_, Way::Open) => "",
         };
         format!("actions{index}")
     }

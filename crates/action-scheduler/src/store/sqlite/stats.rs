@@ -50,10 +50,12 @@ fn try_stats(connection: &Connection, now: Timestamp) -> rusqlite::Result<Stats>
             stats.dates.insert(status.as_str(), (oldest, newest));
         }
     }
-    // Served by actions_by_phase; as many steps as there are past-due.
+    // As many steps as there are past-due, all in actions_by_phase; what of it is in-progress is in actions_claimed.
     stats.past_due = connection
         .prepare_cached(
-            "SELECT count(*) FROM actions WHERE phase = 0 AND status = 0 AND scheduled_at <= ?1",
+            "SELECT (SELECT count(*) FROM actions INDEXED BY actions_by_phase WHERE phase = 0 AND scheduled_at <= ?1) \
+             - (SELECT count(*) FROM actions INDEXED BY actions_claimed \
+                WHERE claim IS NOT NULL AND phase = 0 AND status = 1 AND scheduled_at <= ?1)",
         )?
         .query_row([now.as_microsecond()], |row| row.get(0))?;
     for state in [ChainState::Active, ChainState::Paused, ChainState::Ended] {
