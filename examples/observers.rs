@@ -49,7 +49,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// Observers are called on the task that caused the event, so they must be quick.
 fn print(event: &Event) {
     match event {
-        Event::Completed { action, hook, attempt } => {
+        Event::Completed { action, hook, attempt, .. } => {
             println!("{hook}: action {action} complete at attempt {attempt}");
         }
         Event::Failed { action, hook, reason, .. } => {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use action_scheduler::{ActionId, Event, Observer};
 use indicatif::ProgressBar;
@@ -12,30 +12,15 @@ use crate::output::safe::safe;
 use crate::output::time::short;
 
 /// Writes a log line for every event.
-#[derive(Debug, Default)]
-pub struct LogLines {
-    started: Mutex<HashMap<ActionId, Instant>>,
-}
-
-impl LogLines {
-    fn begin(&self, action: ActionId) {
-        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
-        started.insert(action, Instant::now());
-    }
-
-    /// How long an action took.
-    fn end(&self, action: ActionId) -> Took {
-        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
-        Took(started.remove(&action).map(|since| since.elapsed()))
-    }
-}
+#[derive(Debug)]
+pub struct LogLines;
 
 /// How long an action took; made into text only where a line is written.
-struct Took(Option<Duration>);
+struct Took(Duration);
 
 impl fmt::Display for Took {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.map_or_else(|| "?".to_owned(), short))
+        f.write_str(&short(self.0))
     }
 }
 
@@ -49,33 +34,31 @@ impl Observer for LogLines {
                 tracing::debug!(%claim, actions, "batch claimed");
             }
             Event::BatchDone { claim } => tracing::debug!(%claim, "batch done"),
-            Event::Started { action, hook, attempt } => {
-                self.begin(*action);
+            Event::Started { action, hook, attempt, .. } => {
                 tracing::info!(%action, hook = %safe(hook.as_str()), %attempt, "started");
             }
             Event::Ignored { action, hook } => {
                 tracing::info!(%action, hook = %safe(hook.as_str()), "ignored: no longer pending");
             }
-            Event::Completed { action, hook, attempt } => {
-                let took = self.end(*action);
+            Event::Completed { action, hook, attempt, ran } => {
+                let took = Took(*ran);
                 tracing::info!(%action, hook = %safe(hook.as_str()), %attempt, %took, "complete");
             }
-            Event::Failed { action, hook, attempt, reason } => {
-                let took = self.end(*action);
+            Event::Failed { action, hook, attempt, reason, ran } => {
+                let took = Took(*ran);
                 let (hook, reason) = (safe(hook.as_str()), safe(reason));
                 tracing::warn!(%action, %hook, %attempt, %took, %reason, "failed");
             }
-            Event::Retrying { action, hook, attempt, reason } => {
-                let took = self.end(*action);
+            Event::Retrying { action, hook, attempt, reason, ran } => {
+                let took = Took(*ran);
                 let (hook, reason) = (safe(hook.as_str()), safe(reason));
                 tracing::warn!(%action, %hook, %attempt, %took, %reason, "failed, to be retried");
             }
-            Event::TimedOut { action, hook, attempt } => {
+            Event::TimedOut { action, hook, attempt, .. } => {
                 tracing::warn!(%action, hook = %safe(hook.as_str()), %attempt, "timed out");
             }
             // Of this and some others the runner itself writes a line.
             Event::Superseded { action, hook, attempt } => {
-                self.end(*action);
                 let hook = safe(hook.as_str());
                 tracing::debug!(%action, %hook, %attempt, "late result ignored");
             }

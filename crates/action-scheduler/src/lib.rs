@@ -5,6 +5,7 @@ pub mod args;
 pub mod bench;
 pub mod cleaner;
 pub mod error;
+pub mod figures;
 pub mod handler;
 pub mod log;
 pub mod migrate;
@@ -26,6 +27,7 @@ pub use action::{
 pub use args::Args;
 pub use cleaner::{CleanOptions, CleanReport, Cleaner};
 pub use error::{Error, Invalid, Result, StoreError, StoreErrorKind};
+pub use figures::{FigureKeeper, KeptFigures};
 pub use handler::{Failure, Handler, HandlerContext};
 pub use log::{Context, LogEntry, Step};
 pub use observer::{Event, Observer};

@@ -1,6 +1,7 @@
 //! Events in the life of actions, for whoever wants to listen (reference, section 7).
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
 
 use crate::action::{ActionId, Attempt, ChainId, ClaimId, Hook, RunnerId};
 
@@ -47,6 +48,8 @@ pub enum Event {
         hook: Hook,
         /// The attempt.
         attempt: Attempt,
+        /// How long after its date it was started.
+        delay: Duration,
     },
     /// A claimed action was no longer pending when its turn came (`execution_ignored`).
     Ignored {
@@ -63,6 +66,8 @@ pub enum Event {
         hook: Hook,
         /// The attempt.
         attempt: Attempt,
+        /// How long it ran.
+        ran: Duration,
     },
     /// An action is failed, and that is stored (`failed_execution`).
     Failed {
@@ -74,6 +79,8 @@ pub enum Event {
         attempt: Attempt,
         /// Why.
         reason: String,
+        /// How long it ran.
+        ran: Duration,
     },
     /// An attempt failed, and another one is stored to follow.
     Retrying {
@@ -85,6 +92,8 @@ pub enum Event {
         attempt: Attempt,
         /// Why.
         reason: String,
+        /// How long it ran.
+        ran: Duration,
     },
     /// An action ran longer than its timeout and was marked as failed (`failed_action`).
     TimedOut {
@@ -94,6 +103,8 @@ pub enum Event {
         hook: Hook,
         /// The attempt.
         attempt: Attempt,
+        /// How long it has run up to now.
+        ran: Duration,
     },
     /// A result was not accepted: the attempt was no longer its own.
     Superseded {

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use action_scheduler::log::NewLogEntry;
 use action_scheduler::store::{
     Admission, AttemptsOf, Chain, ChainChange, ChainChanged, ChainQuery, Change, ClaimFilter,
-    ClaimRequest, Claiming, ClaimsQuery, CleanBatch, Cleaned, DeadRunner, Export, Exported, Finish,
-    ImportBatch, Imports, ImportsQuery, Insert, NewRunner, Once, OpenAttempt, OpenClaim, Origin,
-    Put, PutRecord, Receipt, Record, RecordKind, Recorded, RecordsQuery, Recovery, Requeue, Runner,
-    Start, Started, Statement, Stats, StoreId, Tally, TallyBy, Target,
+    ClaimRequest, Claiming, ClaimsQuery, CleanBatch, Cleaned, DeadRunner, Export, Exported, Figure,
+    FiguresQuery, Finish, ImportBatch, Imports, ImportsQuery, Insert, NewRunner, Once, OpenAttempt,
+    OpenClaim, Origin, Put, PutRecord, Receipt, Record, RecordKind, Recorded, RecordsQuery,
+    Recovery, Requeue, Runner, Start, Started, Statement, Stats, StoreId, Tally, TallyBy, Target,
 };
 use action_scheduler::time::Clock;
 use action_scheduler::{
@@ -298,6 +298,12 @@ impl Store for FaultyStore {
     }
     async fn delete_records(&self, kind: RecordKind, keys: Vec<String>) -> Result<Vec<bool>> {
         self.answer(self.reach().await?.delete_records(kind, keys).await)
+    }
+    async fn add_figures(&self, figures: Vec<Figure>) -> Result<()> {
+        self.answer(self.reach().await?.add_figures(figures).await)
+    }
+    async fn figures(&self, query: FiguresQuery) -> Result<Vec<Figure>> {
+        self.answer(self.reach().await?.figures(query).await)
     }
     async fn identity(&self) -> Result<StoreId> {
         self.answer(self.reach().await?.identity().await)

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use action_scheduler::runner::{RunReport, StopReason, Until};
 use action_scheduler::store::ClaimFilter;
-use action_scheduler::{Group, Hook, Query, Runner, RunnerConfig, Scheduler, Shutdown};
+use action_scheduler::{
+    FigureKeeper, Group, Hook, Query, Runner, RunnerConfig, Scheduler, Shutdown,
+};
 use anyhow::Result;
 use clap::Args;
 
@@ -67,7 +69,7 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
         .builder(&url, &config, "run")
         .await?
         .handlers(handlers)
-        .observer(Arc::new(LogLines::default()))
+        .observer(Arc::new(LogLines))
         .observer(Arc::new(Progress(bar.clone())))
         .build();
     for doubt in doubts(&config) {
@@ -75,7 +77,9 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
     }
     ensure_schedules(&scheduler, &config).await?;
     with_total(&bar, due(&scheduler, &runner).await?);
+    let figures = FigureKeeper::begin(&scheduler);
     let report = drain(scheduler, runner).await;
+    figures.end().await;
     bar.finish_and_clear();
     let report = report?;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use action_scheduler::cleaner::Cleaner;
 use action_scheduler::runner::{RunReport, Until};
 use action_scheduler::scheduler::Ensured;
-use action_scheduler::{Runner, RunnerConfig, Scheduler, Shutdown};
+use action_scheduler::{FigureKeeper, Runner, RunnerConfig, Scheduler, Shutdown};
 use action_scheduler_server::Server;
 use action_scheduler_server::access::accounts::Actor;
 use anyhow::{Context, Result};
@@ -68,12 +68,13 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
         .builder(&url, &config, "serve")
         .await?
         .handlers(handlers)
-        .observer(Arc::new(LogLines::default()))
+        .observer(Arc::new(LogLines))
         .build();
     let server = match options.server.resolve(&config)? {
         Some(config) => Some(Server::bind(scheduler.clone(), config).await?),
         None => None,
     };
+    let figures = FigureKeeper::begin(&scheduler);
     banner(app, &config, &url, &settings);
     for doubt in doubts(&config) {
         tracing::warn!("{doubt}");
@@ -103,9 +104,12 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
     if let Some(cleaner) = cleaner {
         cleaner.await?;
     }
-    if let Some(server) = server {
-        server.await??;
-    }
+    let served = match server {
+        Some(server) => server.await?,
+        None => Ok(()),
+    };
+    figures.end().await;
+    served?;
     signals.abort();
     tell(&report?);
     Ok(())

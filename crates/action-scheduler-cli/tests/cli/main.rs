@@ -8,6 +8,7 @@ mod bad_input;
 mod bench;
 mod config;
 mod db;
+mod figures;
 mod formats;
 mod help;
 mod life;

@@ -5,6 +5,7 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use crate::figures::counted;
 use crate::sandbox::Sandbox;
 
 /// A process that serves, and the lines it writes to stderr.
@@ -91,6 +92,9 @@ fn the_first_signal_lets_running_actions_finish() {
     serving.wait_for("stopped complete=1 failed=0");
     assert_eq!(serving.exit_code(), Some(0));
     assert!(sandbox.path("finished").exists());
+    let counts = counted(&sandbox);
+    assert_eq!((counts.started, counts.complete), (1, 1), "the end is in the figures");
+    assert!(counts.ran.sum >= Duration::from_secs(1), "{:?}", counts.ran);
     assert_eq!(sandbox.ok(&["action", "get", "1", "--field", "status"]), "complete\n");
     assert_eq!(sandbox.json(&["status", "--json"])["runners"].as_array().unwrap().len(), 0);
 }

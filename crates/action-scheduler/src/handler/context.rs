@@ -1,6 +1,7 @@
 //! What a handler is told about the attempt it runs.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,7 @@ struct Inner {
     action: ClaimedAction,
     attempt: Attempt,
     deadline: Timestamp,
+    begun: Instant,
     cancellation: CancellationToken,
     entries: Mutex<Vec<NewLogEntry>>,
 }
@@ -31,7 +33,8 @@ impl HandlerContext {
         deadline: Timestamp,
         cancellation: CancellationToken,
     ) -> Self {
-        Self(Arc::new(Inner { action, attempt, deadline, cancellation, entries: Mutex::default() }))
+        let (begun, entries) = (Instant::now(), Mutex::default());
+        Self(Arc::new(Inner { action, attempt, deadline, begun, cancellation, entries }))
     }
 
     /// The id of the action.
@@ -98,6 +101,11 @@ impl HandlerContext {
     /// Takes the entries that are not stored yet.
     pub(crate) fn take_entries(&self) -> Vec<NewLogEntry> {
         std::mem::take(&mut self.0.entries.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// For how long the attempt has run.
+    pub(crate) fn ran(&self) -> Duration {
+        self.0.begun.elapsed()
     }
 
     /// The action as it was claimed.

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Notify;
@@ -39,6 +40,7 @@ pub(super) struct InCharge {
     pub(super) context: Context,
     pub(super) action: Arc<ClaimedAction>,
     pub(super) ticket: Ticket,
+    pub(super) started_at: Timestamp,
     pub(super) deadline: Timestamp,
     pub(super) kill_at: Timestamp,
     /// Whether it was marked as timed out.
@@ -60,6 +62,11 @@ pub(super) enum Begun {
 }
 
 impl InCharge {
+    /// How long it has run.
+    pub(super) fn ran(&self, now: Timestamp) -> Duration {
+        Duration::try_from(now.duration_since(self.started_at)).unwrap_or_default()
+    }
+
     fn key(&self) -> (ActionId, Attempt) {
         (self.ticket.action, self.ticket.attempt)
     }
@@ -225,6 +232,7 @@ impl Hub {
             deadline: after(plan.policy.timeout),
             kill_at: after(plan.policy.kill_after),
             timed_out,
+            started_at,
             is_busy: false,
         }
     }

@@ -157,6 +157,8 @@ impl Hub {
                 action: action.id,
                 hook: action.hook.clone(),
                 attempt,
+                delay: Duration::try_from(started_at.duration_since(action.scheduled_at))
+                    .unwrap_or_default(),
             });
             let (deadline, kill_at) = (held.deadline, held.kill_at);
             work.push(Assignment { ticket: held.ticket, action, deadline, kill_at });

@@ -80,11 +80,13 @@ impl Hub {
             }
         };
         self.scheduler.tell_of_ends();
+        let now = self.scheduler.now();
         let mut recorded = recorded.into_iter();
         for Batch { settled, answer } in batches {
             let own: Vec<Recorded> = recorded.by_ref().take(settled.len()).collect();
             for (one, recorded) in settled.iter().zip(&own) {
-                news::tell(&self.scheduler, &one.held.action, &one.verdict, *recorded);
+                let ran = one.held.ran(now);
+                news::tell(&self.scheduler, &one.held.action, &one.verdict, ran, *recorded);
                 self.settle(&one.held.ticket, &one.verdict, *recorded);
             }
             // Whoever asked may be gone; it is stored all the same.

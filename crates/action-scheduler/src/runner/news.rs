@@ -1,15 +1,18 @@
 //! Telling those who listen what became of an attempt.
 
+use std::time::Duration;
+
 use super::verdict::Verdict;
 use crate::observer::Event;
 use crate::scheduler::Scheduler;
 use crate::store::{ClaimedAction, Outcome, Recorded};
 
-/// Tells of a result that the store has answered.
+/// Tells of a result that the store has answered. `ran` is how long the attempt took.
 pub(crate) fn tell(
     scheduler: &Scheduler,
     action: &ClaimedAction,
     verdict: &Verdict,
+    ran: Duration,
     answer: Recorded,
 ) {
     let observers = scheduler.observers();
@@ -22,16 +25,17 @@ pub(crate) fn tell(
     };
     match verdict.finish.outcome {
         Outcome::Complete => {
-            observers.tell_with(|| Event::Completed { action: id, hook: hook(), attempt });
+            observers.tell_with(|| Event::Completed { action: id, hook: hook(), attempt, ran });
         }
         Outcome::Failed | Outcome::Crashed => observers.tell_with(|| Event::Failed {
             action: id,
             hook: hook(),
             attempt,
             reason: reason(),
+            ran,
         }),
         Outcome::TimedOut => {
-            observers.tell_with(|| Event::TimedOut { action: id, hook: hook(), attempt });
+            observers.tell_with(|| Event::TimedOut { action: id, hook: hook(), attempt, ran });
         }
         Outcome::Retry { .. } | Outcome::CrashedRetry { .. } => {
             observers.tell_with(|| Event::Retrying {
@@ -39,6 +43,7 @@ pub(crate) fn tell(
                 hook: hook(),
                 attempt,
                 reason: reason(),
+                ran,
             });
         }
         Outcome::NotCalled => {}

@@ -26,8 +26,8 @@ use crate::policy::{HookPattern, LogLevel, Policies};
 use crate::query::{Order, OrderBy, Query};
 use crate::schedule::{Interval, Recurrence};
 use crate::store::{
-    Chain, ChainChange, ChainChanged, ChainQuery, Change, ClaimsQuery, Insert, OpenClaim, Requeue,
-    Runner, Statement, Stats, Store, Tally, TallyBy, Target,
+    Chain, ChainChange, ChainChanged, ChainQuery, Change, ClaimsQuery, Insert, Once, OpenClaim,
+    Receipt, Requeue, Runner, Statement, Stats, Store, Tally, TallyBy, Target,
 };
 use crate::time::parse_date;
 
@@ -247,18 +247,39 @@ impl Scheduler {
 
     /// Stores many actions at once. `None` stands for one that was refused as a duplicate.
     pub async fn insert(&self, actions: Vec<NewAction>) -> Result<Vec<Option<ActionId>>> {
-        let hooks: Vec<Hook> = match self.observers().is_empty() {
-            true => Vec::new(),
-            false => actions.iter().map(|action| action.hook.clone()).collect(),
-        };
+        let hooks = self.hooks_to_tell(&actions);
         let inserts = actions.into_iter().map(|action| self.insert_of(action)).collect();
         let ids = self.0.store.insert(inserts).await?;
-        for (hook, id) in hooks.into_iter().zip(&ids) {
+        self.tell_of_stored(hooks, &ids);
+        Ok(ids)
+    }
+
+    /// The same, unless the request that the receipt is of has been here before: of any number of the same requests, over
+    /// all processes, one stores its actions, and all are answered the same.
+    pub async fn insert_once(&self, receipt: Receipt, actions: Vec<NewAction>) -> Result<Once> {
+        let hooks = self.hooks_to_tell(&actions);
+        let inserts = actions.into_iter().map(|action| self.insert_of(action)).collect();
+        let once = self.0.store.insert_once(receipt, inserts).await?;
+        if let Once::New(ids) = &once {
+            self.tell_of_stored(hooks, ids);
+        }
+        Ok(once)
+    }
+
+    /// The hooks of actions, if somebody listens.
+    fn hooks_to_tell(&self, actions: &[NewAction]) -> Vec<Hook> {
+        match self.observers().is_empty() {
+            true => Vec::new(),
+            false => actions.iter().map(|action| action.hook.clone()).collect(),
+        }
+    }
+
+    fn tell_of_stored(&self, hooks: Vec<Hook>, ids: &[Option<ActionId>]) {
+        for (hook, id) in hooks.into_iter().zip(ids) {
             if let Some(id) = *id {
                 self.observers().tell(&Event::Stored { action: id, hook });
             }
         }
-        Ok(ids)
     }
 
     /// The statements that store an action, to be run in order within a transaction of the caller's own, on any driver.

@@ -10,6 +10,7 @@ mod change;
 mod claim;
 mod clean;
 mod export;
+mod figures;
 mod finish;
 pub(crate) mod floor;
 mod import;
@@ -41,6 +42,7 @@ pub use self::change::*;
 pub use self::claim::*;
 pub use self::clean::*;
 pub use self::export::*;
+pub use self::figures::{Figure, FigureCounts, FiguresOf, FiguresQuery, Histogram, Resolution};
 pub use self::finish::*;
 pub use self::import::*;
 pub use self::insert::*;
@@ -201,7 +203,8 @@ pub trait Store: Send + Sync + 'static {
     async fn clean(&self, batch: CleanBatch) -> Result<Cleaned>;
 
     /// Deletes a batch of rows that belong to nothing: logs of no action, claims with nothing open, ended chains with
-    /// no instance; and of those past their date: records, receipts. Says how many.
+    /// no instance; and of what is past its date: records, receipts,
+    /// figures. Says how many.
     async fn clean_orphans(&self, limit: u32) -> Result<u64>;
 
     /// Says whether the database answers now: one round trip that asks for nothing, and waits no longer than
@@ -220,6 +223,13 @@ pub trait Store: Send + Sync + 'static {
 
     /// Deletes records: `true` for each that was there, for one caller only, and had not expired.
     async fn delete_records(&self, kind: RecordKind, keys: Vec<String>) -> Result<Vec<bool>>;
+
+    /// Adds to the figures that are kept of periods and hooks; any number of processes may do so.
+    async fn add_figures(&self, figures: Vec<Figure>) -> Result<()>;
+
+    /// The figures that are asked for, by date; those of one date come in any order. Periods in which nothing happened have
+    /// none.
+    async fn figures(&self, query: FiguresQuery) -> Result<Vec<Figure>>;
 
     // Moving between stores; `crate::migrate` says how these make a whole.
 

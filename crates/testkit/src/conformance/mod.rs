@@ -24,6 +24,7 @@ pub mod chains;
 pub mod claim;
 pub mod clean;
 pub mod export;
+pub mod figures;
 pub mod import;
 pub mod insert;
 mod limits;
@@ -393,6 +394,13 @@ macro_rules! conformance_suite {
             the_journal_is_forgotten_but_for_what_is_held,
             what_is_claimed_elsewhere_comes_without_its_claim,
             a_held_chain_waits_for_its_held_head,
+        );
+        $crate::conformance_topic!($make_store, figures:
+            figures_are_kept_as_they_were_given,
+            figures_add_up,
+            a_span_of_figures_can_be_asked_for,
+            figures_added_at_once_are_all_counted,
+            old_figures_go,
         );
         $crate::conformance_topic!($make_store, once:
             the_same_request_stores_its_actions_once,

@@ -5,6 +5,7 @@
 
 mod chains;
 mod claims;
+mod figures;
 mod matching;
 mod moves;
 mod once;
@@ -18,10 +19,11 @@ use action_scheduler::action::{ActionId, ChainId, ClaimId, RunnerId};
 use action_scheduler::log::NewLogEntry;
 use action_scheduler::store::{
     Admission, AttemptsOf, Chain, ChainChange, ChainChanged, ChainQuery, Change, ClaimFilter,
-    ClaimRequest, Claiming, ClaimsQuery, CleanBatch, Cleaned, DeadRunner, Export, Exported, Finish,
-    ImportBatch, Imports, ImportsQuery, Insert, NewRunner, Once, OpenAttempt, OpenClaim, Origin,
-    Put, PutRecord, Receipt, Record, RecordKind, Recorded, RecordsQuery, Recovery, Requeue, Runner,
-    Start, Started, Statement, Stats, StoreId, Tally, TallyBy, Target, check_records,
+    ClaimRequest, Claiming, ClaimsQuery, CleanBatch, Cleaned, DeadRunner, Export, Exported, Figure,
+    FiguresQuery, Finish, ImportBatch, Imports, ImportsQuery, Insert, NewRunner, Once, OpenAttempt,
+    OpenClaim, Origin, Put, PutRecord, Receipt, Record, RecordKind, Recorded, RecordsQuery,
+    Recovery, Requeue, Runner, Start, Started, Statement, Stats, StoreId, Tally, TallyBy, Target,
+    check_records,
 };
 use action_scheduler::time::Clock;
 use action_scheduler::{Action, Context, Group, Hook, LogEntry, Query, Result, Store};
@@ -247,6 +249,7 @@ impl Store for MemoryStore {
             state.clean_orphans(limit)
                 + state.clean_records(limit, now)
                 + state.clean_receipts(limit, now)
+                + state.clean_figures(limit, now)
         }))
     }
 
@@ -268,6 +271,15 @@ impl Store for MemoryStore {
         Ok(self.change(|state, now| {
             keys.into_iter().map(|key| state.delete_record(&kind, key, now)).collect()
         }))
+    }
+
+    async fn add_figures(&self, figures: Vec<Figure>) -> Result<()> {
+        self.change(|state, _| figures.into_iter().for_each(|figure| state.add_figure(figure)));
+        Ok(())
+    }
+
+    async fn figures(&self, query: FiguresQuery) -> Result<Vec<Figure>> {
+        Ok(self.state().figures(&query))
     }
 
     async fn identity(&self) -> Result<StoreId> {

@@ -8,8 +8,9 @@ use action_scheduler::action::{
 };
 use action_scheduler::log::{LogEntry, NewLogEntry, Step};
 use action_scheduler::store::{
-    Change, ClaimFilter, CleanBatch, CleanCursor, CleanMode, Cleaned, HookScope, Insert, Receipt,
-    Record, RecordKind, Requeue, Runner, Stats, StoreId, Tally, TallyBy, Target,
+    Change, ClaimFilter, CleanBatch, CleanCursor, CleanMode, Cleaned, FigureCounts, HookScope,
+    Insert, Receipt, Record, RecordKind, Requeue, Resolution, Runner, Stats, StoreId, Tally,
+    TallyBy, Target,
 };
 use action_scheduler::{Context, Group, Hook, Query, Result, Schedule};
 use jiff::Timestamp;
@@ -36,6 +37,8 @@ pub(super) struct State {
     pub(super) records: BTreeMap<(RecordKind, String), Record>,
     /// What was stored once, by the caller's key, also what is past its date.
     pub(super) receipts: BTreeMap<String, (Receipt, Vec<Option<ActionId>>)>,
+    /// What happened in each period, by date; without a hook it is all together.
+    pub(super) figures: BTreeMap<(Resolution, Timestamp, Option<Hook>), FigureCounts>,
     /// How often there was new work.
     pub(super) wakes: u64,
     last_id: i64,

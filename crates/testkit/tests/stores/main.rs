@@ -4,6 +4,7 @@
 
 mod away;
 mod bulk;
+mod figures;
 mod memory;
 mod migrate;
 mod mysql;

@@ -1,7 +1,7 @@
 //! Recording: results are kept until the store has taken them.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::pending::Pending;
 use super::{Dispatcher, STORE_RETRY};
@@ -11,10 +11,16 @@ use crate::handler::HandlerContext;
 use crate::log::Context;
 use crate::runner::news;
 use crate::runner::verdict::Verdict;
-use crate::store::{ClaimedAction, Outcome, Recorded, Store};
+use crate::store::{Outcome, Recorded, Store};
 
-/// An attempt that has come to its end, and what is to be stored of it.
-type Settled = (HandlerContext, Verdict);
+/// An attempt that has come to its end, or to its timeout.
+struct Settled {
+    context: HandlerContext,
+    /// What is to be stored of it.
+    verdict: Verdict,
+    /// How long it ran.
+    ran: Duration,
+}
 
 /// What the store says to results.
 type Answer = Result<Vec<Recorded>>;
@@ -34,7 +40,8 @@ impl Recorder {
     }
 
     pub(super) fn add(&mut self, context: HandlerContext, verdict: Verdict) {
-        self.settled.push((context, verdict));
+        let ran = context.ran();
+        self.settled.push(Settled { context, verdict, ran });
     }
 
     /// How many results wait to be recorded.
@@ -44,12 +51,12 @@ impl Recorder {
 
     /// The actions whose results the store has not taken.
     pub(super) fn unrecorded(&self) -> impl Iterator<Item = ActionId> {
-        self.asked.iter().chain(&self.settled).map(|(context, _)| context.id())
+        self.asked.iter().chain(&self.settled).map(|settled| settled.context.id())
     }
 
     fn ask(&mut self, store: Arc<dyn Store>, context: Context) {
         std::mem::swap(&mut self.asked, &mut self.settled);
-        let finishes = self.asked.iter().map(|(_, verdict)| verdict.finish.clone()).collect();
+        let finishes = self.asked.iter().map(|settled| settled.verdict.finish.clone()).collect();
         self.answer.begin(async move { store.finish(finishes, &context).await });
     }
 
@@ -82,15 +89,16 @@ impl Dispatcher {
         };
         self.scheduler.tell_of_ends();
         let asked = std::mem::take(&mut self.recorder.asked);
-        for ((context, verdict), answer) in asked.into_iter().zip(answers) {
-            self.tell(context.action(), &verdict, answer);
-            self.close_one(verdict.finish.claim);
+        for (settled, answer) in asked.into_iter().zip(answers) {
+            self.tell(&settled, answer);
+            self.close_one(settled.verdict.finish.claim);
         }
     }
 
     /// Counts a result that is stored, and tells who listens.
-    fn tell(&mut self, action: &ClaimedAction, verdict: &Verdict, answer: Recorded) {
-        news::tell(&self.scheduler, action, verdict, answer);
+    fn tell(&mut self, settled: &Settled, answer: Recorded) {
+        let Settled { context, verdict, ran } = settled;
+        news::tell(&self.scheduler, context.action(), verdict, *ran, answer);
         if answer == Recorded::Superseded {
             return;
         }

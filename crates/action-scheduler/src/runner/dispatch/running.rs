@@ -57,6 +57,8 @@ impl Dispatcher {
             action: id,
             hook: context.hook().clone(),
             attempt,
+            delay: Duration::try_from(now.duration_since(context.scheduled_at()))
+                .unwrap_or_default(),
         });
         let task = tokio::spawn(Attempt { context, plan, cancellation }.run(self.reporter.clone()));
         let task = AbortOnDropHandle::new(task);

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::change::{delete_logs, delete_rows};
 use super::claim::ids;
 use super::error::Outcome;
+use super::figures;
 use super::journal::{Kind, not_held};
 use super::once;
 use super::php::site_time::format_gmt;
@@ -168,7 +169,9 @@ pub(super) async fn clean_orphans(
     );
     write.later(&sql).await?;
     deleted += chains.len() as u64;
-    deleted += records::clean(write, limit).await? + once::clean(write, limit).await?;
+    deleted += records::clean(write, limit).await?;
+    deleted += once::clean(write, limit).await?;
+    deleted += figures::clean(write, limit).await?;
     // Connections that are long gone.
     let sql =
         format!("DELETE FROM {} WHERE used_at < UTC_TIMESTAMP() - INTERVAL 7 DAY", tables.commits);

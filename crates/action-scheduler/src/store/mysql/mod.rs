@@ -16,6 +16,7 @@ mod clock;
 mod connection;
 mod error;
 mod export;
+mod figures;
 mod finish;
 pub(super) mod floor;
 mod groups;
@@ -515,6 +516,14 @@ impl Store for MySqlStore {
 
     async fn delete_records(&self, kind: RecordKind, keys: Vec<String>) -> Result<Vec<bool>> {
         write!(self, "deleting records", |write| records::delete(&mut write, &kind, &keys))
+    }
+
+    async fn add_figures(&self, figures: Vec<Figure>) -> Result<()> {
+        write!(self, "adding figures", |write| figures::add(&mut write, &figures))
+    }
+
+    async fn figures(&self, query: FiguresQuery) -> Result<Vec<Figure>> {
+        read!(self, "reading figures", |read| figures::list(&mut read, &query))
     }
 
     async fn identity(&self) -> Result<StoreId> {

@@ -5,7 +5,7 @@ use super::row;
 use crate::action::ActionId;
 use crate::error::Result;
 use crate::store::native::codes::status_code;
-use crate::store::{CleanBatch, CleanCursor, CleanMode, Cleaned, HookScope};
+use crate::store::{CleanBatch, CleanCursor, CleanMode, Cleaned, HookScope, Resolution};
 
 impl PostgresStore {
     pub(super) async fn clean_batch(&self, batch: &CleanBatch) -> Result<Cleaned> {
@@ -58,8 +58,8 @@ impl PostgresStore {
             .database
             .function("clean_past")
             .with(now.as_microsecond())
-            .with(i64::MIN)
-            .with(i64::MIN)
+            .with(Resolution::Minute.kept_from(now).as_microsecond())
+            .with(Resolution::Hour.kept_from(now).as_microsecond())
             .with(limit);
         let answers = self.database.write_slowly(doing, &[orphans, past]).await?;
         let mut deleted = 0;

@@ -13,6 +13,7 @@ mod connection;
 mod database;
 mod error;
 mod export;
+mod figures;
 mod finish;
 pub(super) mod floor;
 mod frontier;
@@ -282,7 +283,7 @@ impl Store for PostgresStore {
     }
 
     async fn stats(&self) -> Result<Stats> {
-        self.figures().await
+        self.read_stats().await
     }
 
     async fn clean(&self, batch: CleanBatch) -> Result<Cleaned> {
@@ -311,6 +312,14 @@ impl Store for PostgresStore {
 
     async fn delete_records(&self, kind: RecordKind, keys: Vec<String>) -> Result<Vec<bool>> {
         self.delete_all_records(&kind, &keys).await
+    }
+
+    async fn add_figures(&self, figures: Vec<Figure>) -> Result<()> {
+        self.add_all_figures(figures).await
+    }
+
+    async fn figures(&self, query: FiguresQuery) -> Result<Vec<Figure>> {
+        self.list_figures(&query).await
     }
 
     async fn identity(&self) -> Result<StoreId> {

@@ -41,6 +41,7 @@ const FUNCTIONS: &[&str] = &[
     include_str!("sql/admit.sql"),
     include_str!("sql/once.sql"),
     include_str!("sql/records.sql"),
+    include_str!("sql/figures.sql"),
 ];
 
 /// Functions find their rows by index, however few there were when their plans were made: a plan is kept for as long as the

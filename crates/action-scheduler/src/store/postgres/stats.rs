@@ -20,7 +20,7 @@ impl PostgresStore {
         Ok(counts.into_iter().map(|count| u64::try_from(count).unwrap_or_default()).collect())
     }
 
-    pub(super) async fn figures(&self) -> Result<Stats> {
+    pub(super) async fn read_stats(&self) -> Result<Stats> {
         let doing = "reading figures";
         let schema = &self.database.schema;
         let counts = self.status_counts().await?;

@@ -5,7 +5,7 @@ use rusqlite::params;
 use super::change::delete_rows;
 use super::error::wrap;
 use super::writer::Write;
-use super::{once, records, row};
+use super::{figures, once, records, row};
 use crate::error::Result;
 use crate::store::{CleanBatch, CleanCursor, CleanMode, Cleaned, HookScope};
 
@@ -81,7 +81,9 @@ pub(super) fn clean_orphans(write: &mut Write<'_>, limit: u32) -> Result<u64> {
         ] {
             deleted += connection.prepare_cached(sql)?.execute([limit])? as u64;
         }
-        deleted += records::clean(write, limit)? + once::clean(write, limit)?;
+        deleted += records::clean(write, limit)?;
+        deleted += once::clean(write, limit)?;
+        deleted += figures::clean(write, limit)?;
         Ok(deleted)
     };
     clean().map_err(|error: rusqlite::Error| wrap("cleaning orphans")(error).into())

@@ -12,6 +12,7 @@ mod clean;
 mod connection;
 mod error;
 mod export;
+mod figures;
 mod finish;
 pub(super) mod floor;
 mod import;
@@ -330,6 +331,14 @@ impl Store for SqliteStore {
 
     async fn delete_records(&self, kind: RecordKind, keys: Vec<String>) -> Result<Vec<bool>> {
         self.write(move |write| records::delete(write, &kind, &keys)).await
+    }
+
+    async fn add_figures(&self, figures: Vec<Figure>) -> Result<()> {
+        self.write(move |write| figures::add(write, figures)).await
+    }
+
+    async fn figures(&self, query: FiguresQuery) -> Result<Vec<Figure>> {
+        self.read(move |connection, names| figures::list(connection, names, &query)).await
     }
 
     async fn identity(&self) -> Result<StoreId> {
