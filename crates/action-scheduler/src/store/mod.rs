@@ -167,6 +167,10 @@ pub trait Store: Send + Sync + 'static {
     /// The chains that are asked for, by id.
     async fn chains(&self, query: ChainQuery) -> Result<Vec<Chain>>;
 
+    /// The latest instances of each of these chains, at most `each` of them: chain by chain in the order asked for, the
+    /// newest first.
+    async fn latest_instances(&self, chains: Vec<ChainId>, each: u32) -> Result<Vec<Action>>;
+
     /// Changes a chain.
     async fn change_chain(
         &self,

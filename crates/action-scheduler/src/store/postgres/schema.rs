@@ -19,6 +19,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
         include_str!("sql/2.sql"),
     ),
     ("records, receipts of requests, and figures over time", include_str!("sql/3.sql")),
+    ("the instances of a chain in order", include_str!("sql/4.sql")),
 ];
 
 /// The functions of the newest version. They are dropped and made anew with each step; one whose parameters change is
