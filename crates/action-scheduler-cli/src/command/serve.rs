@@ -78,6 +78,9 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
     for doubt in doubts(&config) {
         tracing::warn!("{doubt}");
     }
+    if let Some(demo) = &demo {
+        demo.prepare(&scheduler).await?;
+    }
     ensure_schedules(&scheduler, &config).await?;
     if let Some(demo) = &demo {
         demo.fill(&scheduler).await?;
@@ -89,6 +92,10 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
     let cleaner = options.cleaner.resolve(&config).map(|interval| {
         let cleaner = Cleaner::new(scheduler.clone());
         tokio::spawn(cleaner.keep(interval, shutdown.clone()))
+    });
+    let shop = demo.as_ref().map(|_| {
+        let shop = Demo::go_on(scheduler.clone(), shutdown.clone());
+        tokio::spawn(shop)
     });
     let server = match server {
         Some(server) => {
@@ -102,6 +109,9 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
     shutdown.stop();
     if let Some(cleaner) = cleaner {
         cleaner.await?;
+    }
+    if let Some(shop) = shop {
+        shop.await?;
     }
     if let Some(server) = server {
         server.await??;
