@@ -48,9 +48,10 @@ export class Program {
       stdio: ["ignore", "ignore", "pipe"],
     });
     const begun = performance.now();
-    const [link] = await lineOf(child, child.stderr, /http:\/\/127\.0\.0\.1:\d+\/sign-in\/\S+/, "serve");
-    const program = new Program();
-    Object.assign(program, { child, store, link, origin: new URL(link).origin, startedIn: performance.now() - begun });
+    const [, origin] = await lineOf(child, child.stderr, /url=(http:\/\/127\.0\.0\.1:\d+)/, "serve");
+    const program = Object.assign(new Program(), { child, store, origin, startedIn: performance.now() - begun });
+    // At a terminal `serve` prints one itself.
+    program.link = program.call("sign-in-link", "--url", origin);
     return program;
   }
 

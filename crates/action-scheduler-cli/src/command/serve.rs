@@ -7,8 +7,8 @@ use action_scheduler::cleaner::Cleaner;
 use action_scheduler::runner::{RunReport, Until};
 use action_scheduler::scheduler::Ensured;
 use action_scheduler::{Runner, RunnerConfig, Scheduler, Shutdown};
-use action_scheduler_server::Server;
 use action_scheduler_server::access::accounts::Actor;
+use action_scheduler_server::{Server, ServerConfig};
 use anyhow::{Context, Result};
 use clap::Args;
 
@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::config::Config;
 use crate::demo::Demo;
 use crate::doubts::doubts;
+use crate::in_effect;
 use crate::observe::LogLines;
 use crate::output::note;
 use crate::output::safe::safe;
@@ -71,7 +72,12 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
         .observer(Arc::new(LogLines::default()))
         .build();
     let server = match options.server.resolve(&config)? {
-        Some(config) => Some(Server::bind(scheduler.clone(), config).await?),
+        Some(server) => {
+            let cleaner = options.cleaner.resolve(&config);
+            let rows = in_effect::settings(app, &config, &settings, cleaner, Some(&server));
+            let about = in_effect::about(&config, &url, rows);
+            Some(Server::bind(scheduler.clone(), ServerConfig { about, ..server }).await?)
+        }
         None => None,
     };
     banner(app, &config, &url, &settings);

@@ -3,4 +3,5 @@
 mod access;
 mod api;
 mod browser;
+mod pages;
 mod running;

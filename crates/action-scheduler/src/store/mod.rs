@@ -48,7 +48,7 @@ pub use self::records::{
 pub use self::runners::*;
 pub use self::stats::*;
 pub use self::tally::*;
-pub use self::url::{Migration, StoreUrl, open};
+pub use self::url::{Migration, StoreUrl, open, redact};
 use crate::action::{Action, ActionId, ChainId, ClaimId, Group, Hook, RunnerId};
 use crate::error::{Result, StoreError, StoreErrorKind};
 use crate::log::{Context, LogEntry, NewLogEntry};

@@ -145,6 +145,7 @@ impl Past {
             finished_at: Some(finished),
             claim: None,
             chain: None,
+            log_entries: u32::try_from(log.entries.len()).unwrap_or(u32::MAX),
         };
         self.actions.push(ActionRecord { action, key: None, log: log.entries });
         Some(id)

@@ -169,6 +169,7 @@ fn pending(
         finished_at: None,
         claim: None,
         chain: None,
+        log_entries: 1,
     };
     let record = ActionRecord { action, key: key.map(str::to_owned), log: vec![entry] };
     past.actions.push(record);

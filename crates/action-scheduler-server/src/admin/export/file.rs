@@ -179,6 +179,7 @@ mod tests {
             finished_at: None,
             claim: None,
             chain: None,
+            log_entries: 0,
         }
     }
 

@@ -11,13 +11,14 @@ use action_scheduler::query::{Order, OrderBy};
 use action_scheduler::{Action, Query, Scheduler};
 use axum::Router;
 use axum::body::{Body, Bytes};
+use axum::extract::Query as UrlQuery;
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures_util::stream;
 
 use self::file::{Format, Writer};
-use super::actions::Listed;
+use super::actions::View;
 use super::trouble::Trouble;
 use super::visit::Visit;
 use crate::site::Site;
@@ -30,9 +31,13 @@ pub(super) fn routes() -> Router<Site> {
 }
 
 /// Which file: `?format=csv`, with the keys of the list of actions.
-async fn download(visit: Visit, listed: Listed) -> Result<Response, Trouble> {
-    let format: Format = listed.format().parse()?;
-    let query = whole(listed.query(&visit)?);
+async fn download(
+    visit: Visit,
+    UrlQuery(pairs): UrlQuery<Vec<(String, String)>>,
+) -> Result<Response, Trouble> {
+    let format = pairs.iter().find(|(key, _)| key == "format").map(|(_, format)| format.as_str());
+    let format: Format = format.unwrap_or("csv").parse()?;
+    let query = whole(View::read(&pairs)?.query(&visit.dates)?);
     let now = visit.dates.now.strftime("%Y-%m-%dT%H%M%SZ");
     let name = format!("attachment; filename=\"actions-{now}.{}\"", format.extension());
     let headers = [
