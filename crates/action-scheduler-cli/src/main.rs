@@ -7,6 +7,7 @@ mod config;
 mod demo;
 mod doubts;
 mod failure;
+mod in_effect;
 mod input;
 mod observe;
 mod output;

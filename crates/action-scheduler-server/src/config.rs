@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::about::About;
 pub use crate::access::accounts::SessionTimes;
 pub use crate::access::{Masks, Network, PublicUrl};
 
@@ -29,6 +30,8 @@ pub struct ServerConfig {
     pub masks: Masks,
     /// What a request may cost.
     pub limits: Limits,
+    /// How the server was started, for the page of settings (nothing is said).
+    pub about: About,
 }
 
 impl ServerConfig {
@@ -77,6 +80,7 @@ impl Default for ServerConfig {
             sessions: SessionTimes::default(),
             masks: Masks::default(),
             limits: Limits::default(),
+            about: About::default(),
         }
     }
 }

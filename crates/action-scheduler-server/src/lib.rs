@@ -10,6 +10,7 @@
 //! - [`api`] is `/api/v1`, with its OpenAPI document; [`admin`] is the pages for people.
 //! - [`observe`] is for those who watch: metrics, health, alerts.
 
+pub mod about;
 pub mod access;
 mod admin;
 mod api;

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use action_scheduler::{Args, Hook, Scheduler};
+use action_scheduler::store::{Tally, TallyBy};
+use action_scheduler::{Args, Hook, Result, Scheduler};
 
 use crate::access::{Access, Caller};
 use crate::config::ServerConfig;
@@ -34,6 +35,11 @@ impl Site {
     /// The scheduler in the name of a caller: whatever changes something goes through this, so that the log names them.
     pub(crate) fn acting_as(&self, caller: &Caller) -> Scheduler {
         self.0.scheduler.acting_as(caller.context())
+    }
+
+    /// How many actions of each hook or group have each status, by name.
+    pub(crate) async fn tallies(&self, by: TallyBy) -> Result<Vec<Tally>> {
+        self.0.scheduler.tally(by).await
     }
 
     /// How the server works.

@@ -286,10 +286,15 @@ impl Policies {
     /// The policy of a hook.
     pub fn of(&self, hook: &Hook) -> Policy {
         let mut policy = self.base.clone();
-        for (_, change) in self.changes.iter().filter(|(pattern, _)| pattern.matches(hook)) {
+        for (_, change) in self.changes_of(hook) {
             change.apply(&mut policy);
         }
         policy
+    }
+
+    /// The changes that make the policy of a hook, each with its pattern: the last one has the last word.
+    pub fn changes_of(&self, hook: &Hook) -> impl Iterator<Item = &(HookPattern, PolicyChange)> {
+        self.changes.iter().filter(|(pattern, _)| pattern.matches(hook))
     }
 
     /// The patterns that have policies of their own.

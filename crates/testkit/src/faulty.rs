@@ -258,6 +258,9 @@ impl Store for FaultyStore {
     async fn chains(&self, query: ChainQuery) -> Result<Vec<Chain>> {
         self.answer(self.reach().await?.chains(query).await)
     }
+    async fn latest_instances(&self, chains: Vec<ChainId>, each: u32) -> Result<Vec<Action>> {
+        self.answer(self.reach().await?.latest_instances(chains, each).await)
+    }
     async fn change_chain(
         &self,
         id: ChainId,

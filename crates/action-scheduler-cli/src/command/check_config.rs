@@ -3,20 +3,19 @@
 use std::path::PathBuf;
 
 use action_scheduler::runner::Until;
-use action_scheduler_server::ServerConfig;
 use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::app::{App, Origin};
-use crate::config::{self, Config};
+use crate::app::App;
+use crate::config::Config;
 use crate::doubts::doubts;
 use crate::failure::BadInput;
+use crate::in_effect::{self, Setting};
 use crate::output::safe::safe;
-use crate::output::time::short;
 use crate::output::{self, Cell, Records};
-use crate::runner::{self, CleanerOptions, RunnerOptions};
-use crate::server::{self, ServerOptions};
+use crate::runner::{CleanerOptions, RunnerOptions};
+use crate::server::ServerOptions;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,9 +43,6 @@ pub struct Options {
     server: ServerOptions,
 }
 
-/// A setting: its key, its value, and where that came from.
-type Setting = (String, String, Origin);
-
 /// Checks the file.
 pub fn run(app: &App, options: &Options) -> Result<()> {
     let named = options.file.as_deref().or(app.config_file());
@@ -63,64 +59,12 @@ pub fn run(app: &App, options: &Options) -> Result<()> {
     for doubt in doubts(&config) {
         output::note(format_args!("warning: {}", safe(&doubt)));
     }
-    let settings = settings(app, &config, options, server.as_ref());
+    let runner = options.runner.resolve(&config, Until::Stopped);
+    let cleaner = options.cleaner.resolve(&config);
+    let settings = in_effect::settings(app, &config, &runner, cleaner, server.as_ref());
     match options.json {
         true => output::print(&output::json(&as_json(&config, &settings))?),
         false => print(app, &config, &settings),
-    }
-}
-
-fn settings(
-    app: &App,
-    config: &Config,
-    options: &Options,
-    server: Option<&ServerConfig>,
-) -> Vec<Setting> {
-    let mut settings: Vec<Setting> = Vec::new();
-    let zone = app.zone(config);
-    let top = [
-        ("store", app.store_url(config)),
-        ("time_zone", zone.iana_name().unwrap_or("UTC").to_owned()),
-    ];
-    for (key, value) in top {
-        settings.push((key.to_owned(), value, app.origin(config, key, key)));
-    }
-    let runner = options.runner.resolve(config, Until::Stopped);
-    for (key, value, origin) in runner::rows(app, config, &runner) {
-        settings.push((format!("runner.{key}"), value, origin));
-    }
-    let interval = options.cleaner.resolve(config).map_or_else(|| "never".to_owned(), short);
-    let origin = app.origin(config, "clean_interval", "cleaner.interval");
-    settings.push(("cleaner.interval".to_owned(), interval, origin));
-    for (key, value, origin) in server::rows(app, config, server) {
-        settings.push((format!("server.{key}"), value, origin));
-    }
-    for (key, value) in config::policy_rows(&config.policy) {
-        let path = format!("policy.{key}");
-        let origin = from_file(config, &path);
-        settings.push((path, value, origin));
-    }
-    for (pattern, change) in &config.hooks {
-        for (key, value) in config::changed_rows(change, &config.policy) {
-            let bare = pattern.as_str();
-            let is_bare = bare.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
-            let section = if is_bare { format!("hooks.{bare}") } else { format!("hooks.{bare:?}") };
-            let path = format!("{section}.{key}");
-            // What a table does not say is taken from [policy].
-            let origin = match config.line(&path) {
-                Some(_) => from_file(config, &path),
-                None => from_file(config, &format!("policy.{key}")),
-            };
-            settings.push((path, value, origin));
-        }
-    }
-    settings
-}
-
-fn from_file(config: &Config, path: &str) -> Origin {
-    match (config.line(path), &config.file) {
-        (Some(line), Some(file)) => Origin::File(file.clone(), line),
-        _ => Origin::Default,
     }
 }
 

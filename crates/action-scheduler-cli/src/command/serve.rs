@@ -7,8 +7,8 @@ use action_scheduler::cleaner::Cleaner;
 use action_scheduler::runner::{RunReport, Until};
 use action_scheduler::scheduler::Ensured;
 use action_scheduler::{FigureKeeper, Runner, RunnerConfig, Scheduler, Shutdown};
-use action_scheduler_server::Server;
 use action_scheduler_server::access::accounts::Actor;
+use action_scheduler_server::{Server, ServerConfig};
 use anyhow::{Context, Result};
 use clap::Args;
 
@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::config::Config;
 use crate::demo::Demo;
 use crate::doubts::doubts;
+use crate::in_effect;
 use crate::observe::LogLines;
 use crate::output::note;
 use crate::output::safe::safe;
@@ -71,13 +72,21 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
         .observer(Arc::new(LogLines))
         .build();
     let server = match options.server.resolve(&config)? {
-        Some(config) => Some(Server::bind(scheduler.clone(), config).await?),
+        Some(server) => {
+            let cleaner = options.cleaner.resolve(&config);
+            let rows = in_effect::settings(app, &config, &settings, cleaner, Some(&server));
+            let about = in_effect::about(&config, &url, rows);
+            Some(Server::bind(scheduler.clone(), ServerConfig { about, ..server }).await?)
+        }
         None => None,
     };
     let figures = FigureKeeper::begin(&scheduler);
     banner(app, &config, &url, &settings);
     for doubt in doubts(&config) {
         tracing::warn!("{doubt}");
+    }
+    if let Some(demo) = &demo {
+        demo.prepare(&scheduler).await?;
     }
     ensure_schedules(&scheduler, &config).await?;
     if let Some(demo) = &demo {
@@ -91,6 +100,10 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
         let cleaner = Cleaner::new(scheduler.clone());
         tokio::spawn(cleaner.keep(interval, shutdown.clone()))
     });
+    let shop = demo.as_ref().map(|_| {
+        let shop = Demo::go_on(scheduler.clone(), shutdown.clone());
+        tokio::spawn(shop)
+    });
     let server = match server {
         Some(server) => {
             tell_of_server(app, &server).await?;
@@ -103,6 +116,9 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
     shutdown.stop();
     if let Some(cleaner) = cleaner {
         cleaner.await?;
+    }
+    if let Some(shop) = shop {
+        shop.await?;
     }
     let served = match server {
         Some(server) => server.await?,

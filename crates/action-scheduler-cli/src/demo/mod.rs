@@ -1,9 +1,14 @@
-//! `serve --demo`: a config and actions that show every kind.
+//! `serve --demo`: a shop with a past, a config and actions that show every kind.
+
+mod past;
+mod shop;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use action_scheduler::{Args, Group, Hook, NewAction, Priority, Schedule, Scheduler, Unique};
+use action_scheduler::{
+    Args, Group, Hook, NewAction, Priority, Schedule, Scheduler, Shutdown, Unique,
+};
 use anyhow::{Context, Result, anyhow};
 use tempfile::TempDir;
 
@@ -38,6 +43,20 @@ impl Demo {
             .context("making a folder for the demo's database")?;
         let url = format!("sqlite:{}", folder.path().join("demo.db").display());
         Ok(Self { config, url, folder: Some(folder) })
+    }
+
+    /// Gives the store a past, if it has none, and binds what the program does itself. To be called before the declared
+    /// schedules are looked for: they go on with it.
+    pub async fn prepare(&self, scheduler: &Scheduler) -> Result<()> {
+        shop::open(scheduler)?;
+        let count = past::remember(scheduler, &self.config.schedules).await?;
+        tracing::debug!(actions = count, "the past of the demo is there");
+        Ok(())
+    }
+
+    /// What goes on until the demo is told to stop.
+    pub async fn go_on(scheduler: Scheduler, shutdown: Shutdown) {
+        shop::keep(scheduler, shutdown).await;
     }
 
     /// Schedules the actions.
@@ -87,7 +106,8 @@ impl Demo {
         };
         format!(
             "
-The demo is running. Look at it from another terminal:
+The demo is running: a shop with the past of a day, made up, and new orders all the time. Look at
+it in a browser, or from another terminal:
 
   {program} --store {store} watch
   {program} --store {store} status

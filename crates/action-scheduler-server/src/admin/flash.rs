@@ -49,6 +49,18 @@ deeds! {
     RunNow = "run-now", "Action # is due now; a runner takes it as soon as it has room.";
     /// A pending action got another date.
     Rescheduled = "rescheduled", "Action # has a new date.";
+    /// An action was stored.
+    Scheduled = "scheduled", "Action # is stored.";
+    /// A chain stands still.
+    ChainPaused = "chain-paused", "Chain # is paused. It goes on when it is resumed.";
+    /// A paused chain goes on.
+    ChainResumed = "chain-resumed", "Chain # goes on.";
+    /// The instance of a chain is due now.
+    ChainRunNow = "chain-run-now", "The next instance of chain # is due now; a runner takes it as soon as it has room.";
+    /// A chain was ended.
+    ChainEnded = "chain-ended", "Chain # has ended for good.";
+    /// A chain has another schedule.
+    ChainRescheduled = "chain-rescheduled", "Chain # has a new schedule.";
     /// A note was added to the log.
     Noted = "noted", "Your note is in the log of action #.";
     /// A user was added.

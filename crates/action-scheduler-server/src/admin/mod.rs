@@ -11,10 +11,16 @@ mod components;
 mod flash;
 mod layout;
 mod link;
+mod new_action;
 mod overview;
 mod preferences;
+mod runners;
+mod schedules;
+mod settings;
+mod tallies;
 mod trouble;
 mod visit;
+mod when;
 
 use axum::Router;
 use axum::routing::get;
@@ -28,6 +34,11 @@ pub(crate) fn routes() -> Router<Site> {
     Router::new()
         .route("/", get(overview::show))
         .merge(access::routes())
+        .merge(new_action::routes())
+        .merge(runners::routes())
+        .merge(schedules::routes())
+        .merge(settings::routes())
+        .merge(tallies::routes())
         .merge(preferences::routes())
         .merge(assets::routes())
 }

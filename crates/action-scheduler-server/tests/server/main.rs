@@ -5,5 +5,6 @@ mod access_page;
 mod api;
 mod browser;
 mod on_a_network;
+mod pages;
 mod rights;
 mod running;

@@ -1,6 +1,7 @@
 //! Handing out: claimed, started, and given to a worker that is still there.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{OwnedMutexGuard, oneshot};
 

@@ -24,7 +24,7 @@ use crate::log::{Context, LogEntry, NewLogEntry, Step};
 use crate::observer::{Event, Observer, Observers};
 use crate::policy::{HookPattern, LogLevel, Policies};
 use crate::query::{Order, OrderBy, Query};
-use crate::schedule::{Interval, Recurrence};
+use crate::schedule::{Interval, Recurrence, Recurring};
 use crate::store::{
     Chain, ChainChange, ChainChanged, ChainQuery, Change, ClaimsQuery, Insert, Once, OpenClaim,
     Receipt, Requeue, Runner, Statement, Stats, Store, Tally, TallyBy, Target,
@@ -479,17 +479,40 @@ impl Scheduler {
     pub async fn resume(&self, id: ChainId) -> Result<ActionId> {
         let query = ChainQuery { ids: Some(vec![id]), ..ChainQuery::default() };
         let chain = self.chains(query).await?.pop().ok_or(Error::NoSuchChain(id))?;
-        let now = self.now();
-        let first = chain.recurring.first;
-        let next = if first > now { Some(first) } else { chain.recurring.next(now, now) };
-        let next = next.ok_or_else(|| {
-            Invalid::new(
-                "chain",
-                id.to_string(),
-                "its schedule has no further date; schedule a new one",
-            )
-        })?;
+        let next = self.first_to_come(&chain.recurring)?;
         self.change_chain(id, ChainChange::Resume { next }).await?.ok_or(Error::NoSuchChain(id))
+    }
+
+    /// Gives a chain another schedule, from its first date that is still to come. What it had pending is canceled and
+    /// takes place at the new date; what is running ends, and is not followed by the old schedule. Says what the next
+    /// instance is; a paused chain has none until it is resumed.
+    pub async fn reschedule_chain(
+        &self,
+        id: ChainId,
+        recurring: Recurring,
+    ) -> Result<Option<ActionId>> {
+        let next = self.first_to_come(&recurring)?;
+        self.change_chain(id, ChainChange::Reschedule { recurring: Box::new(recurring), next })
+            .await
+    }
+
+    /// The first date of a schedule that is still to come.
+    fn first_to_come(&self, recurring: &Recurring) -> Result<Timestamp> {
+        let now = self.now();
+        let next = match recurring.first > now {
+            true => Some(recurring.first),
+            false => recurring.next(now, now),
+        };
+        let none = || {
+            let text = recurring.recurrence.to_string();
+            Invalid::new("schedule", text, "it has no further date; choose another one")
+        };
+        Ok(next.ok_or_else(none)?)
+    }
+
+    /// The latest instances of each of these chains, at most `each` of them: chain by chain, the newest first.
+    pub async fn latest_instances(&self, chains: Vec<ChainId>, each: u32) -> Result<Vec<Action>> {
+        self.0.store.latest_instances(chains, each).await
     }
 
     /// Ends a chain for good: its pending instance is canceled; one that is running has none after it.
@@ -501,6 +524,7 @@ impl Scheduler {
         let (verb, allowed) = match change {
             ChainChange::Pause { .. } => ("paused", "an active chain"),
             ChainChange::Resume { .. } => ("resumed", "a paused chain"),
+            ChainChange::Reschedule { .. } => ("rescheduled", "an active or paused chain"),
             ChainChange::End => ("ended", "an active or paused chain"),
         };
         match self.0.store.change_chain(id, change, &self.0.context).await? {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::action::{ActionId, ChainId, Group, Hook, Priority};
 use crate::args::Args;
 use crate::error::{Invalid, Result};
-use crate::schedule::Recurring;
+use crate::schedule::{Recurrence, Recurring};
 
 /// Which chains are asked for.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -119,14 +119,28 @@ pub enum ChainChange {
         /// The date of the next instance.
         next: Timestamp,
     },
+    /// A chain that has not ended gets another schedule, which all its instances show from now on. An active one goes on at this date with a new instance: what was
+    /// pending is canceled, what is in-progress ends with none after it, and failures are forgotten. A paused one stays
+    /// so.
+    Reschedule {
+        /// The schedule from now on.
+        recurring: Box<Recurring>,
+        /// The date of the next instance.
+        next: Timestamp,
+    },
     /// A chain that has not ended does so: its pending instance is canceled; one in-progress ends, with none after it.
     End,
+}
+
+/// What the log says of a chain that got this schedule.
+pub(super) fn rescheduled_note(recurrence: &Recurrence) -> String {
+    format!("its chain now runs by this schedule: {recurrence}")
 }
 
 /// The answer to a [`ChainChange`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChainChanged {
-    /// It was done; on resume, this is the next instance.
+    /// It was done; when a chain is resumed, or goes on by another schedule, this is the next instance.
     Done(Option<ActionId>),
     /// There is no such chain.
     Missing,

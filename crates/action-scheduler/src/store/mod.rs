@@ -53,7 +53,7 @@ pub use self::records::{
 pub use self::runners::*;
 pub use self::stats::*;
 pub use self::tally::*;
-pub use self::url::{Migration, StoreUrl, open};
+pub use self::url::{Migration, StoreUrl, open, redact};
 use crate::action::{Action, ActionId, ChainId, ClaimId, Group, Hook, RunnerId};
 use crate::error::{Result, StoreError, StoreErrorKind};
 use crate::log::{Context, LogEntry, NewLogEntry};
@@ -174,6 +174,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// The chains that are asked for, by id.
     async fn chains(&self, query: ChainQuery) -> Result<Vec<Chain>>;
+
+    /// The latest instances of each of these chains, at most `each` of them: chain by chain in the order asked for, the
+    /// newest first.
+    async fn latest_instances(&self, chains: Vec<ChainId>, each: u32) -> Result<Vec<Action>>;
 
     /// Changes a chain.
     async fn change_chain(

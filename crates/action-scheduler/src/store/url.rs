@@ -119,7 +119,7 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>> {
 }
 
 /// A URL without its password, for messages.
-pub(super) fn redact(url: &str) -> String {
+pub fn redact(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let (place, options) = match rest.split_once('?') {
         Some((place, options)) => (place, Some(options)),

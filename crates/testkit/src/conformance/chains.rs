@@ -2,6 +2,8 @@
 
 use action_scheduler::action::{Attempt, ChainId, Priority, Status, Unique};
 use action_scheduler::log::Step;
+use action_scheduler::schedule::cron::{Cron, Dialect};
+use action_scheduler::schedule::{Missed, Recurring, Schedule};
 use action_scheduler::store::{
     ChainChange, ChainChanged, ChainQuery, ChainState, Finish, Outcome, Recorded, Requeue, Target,
 };
@@ -404,6 +406,126 @@ pub async fn changes_that_the_state_does_not_allow_are_refused(store: StoreUnder
     store.cancel_ids(&store.live_instances(chain).await).await;
     assert_eq!(change(chain, resume()).await, ChainChanged::Refused(ChainState::Ended));
     assert_eq!(change(chain, pause("x")).await, ChainChanged::Refused(ChainState::Ended));
+}
+
+fn every_minute(store: &StoreUnderTest) -> Recurring {
+    let cron = Cron::parse("* * * * *", Dialect::Standard, None).expect("an expression");
+    Recurring::cron(cron, Missed::CatchUp { cap: 2 }, store.now()).expect("a date")
+}
+
+fn reschedule(store: &StoreUnderTest) -> ChainChange {
+    let next = store.in_seconds(120);
+    ChainChange::Reschedule { recurring: Box::new(every_minute(store)), next }
+}
+
+/// An active chain with another schedule goes on at its date, as the same chain, and once.
+pub async fn a_rescheduled_chain_goes_on_by_its_new_schedule(store: StoreUnderTest) {
+    let new = hourly("renew", store.now()).args(args("[1]")).group(group("billing"));
+    let id = store.put(new.priority(Priority(3))).await;
+    let chain = store.action(id).await.chain.unwrap();
+    let mut wake = store.wake();
+    wake.mark_unchanged();
+    let answer = store.change_chain(chain, reschedule(&store), &context()).await.unwrap();
+    let ChainChanged::Done(Some(next)) = answer else { panic!("{answer:?}") };
+    super::insert::woken(&mut wake).await;
+    assert_eq!(store.live_instances(chain).await, [next]);
+    assert_eq!(store.status(id).await, Status::Canceled);
+    let after = store.chain(chain).await;
+    assert_eq!((after.state, after.head), (ChainState::Active, Some(next)));
+    assert_eq!(after.recurring, every_minute(&store));
+    let next = store.action(next).await;
+    assert_eq!(next.schedule, Schedule::Recurring(every_minute(&store)));
+    assert_eq!(next.scheduled_at, store.in_seconds(120));
+    assert_eq!(
+        (next.priority, next.args, next.group),
+        (Priority(3), args("[1]"), group("billing"))
+    );
+    assert_eq!(store.steps(next.id).await, [Step::Created, Step::Rescheduled]);
+    let told = store.last_entry(next.id).await.message;
+    assert_eq!(told.as_deref(), Some("its chain now runs by this schedule: * * * * *"));
+    let stats = store.stats().await.unwrap();
+    assert_eq!((stats.counts["pending"], stats.counts["canceled"]), (1, 1));
+}
+
+/// What runs when its chain gets another schedule ends, and what follows is not doubled by it.
+pub async fn an_instance_under_way_is_not_followed_by_the_old_schedule(store: StoreUnderTest) {
+    let (chain, running) = store.running_chain().await;
+    let answer = store.change_chain(chain, reschedule(&store), &context()).await.unwrap();
+    let ChainChanged::Done(Some(next)) = answer else { panic!("{answer:?}") };
+    assert_eq!(store.status(running.id).await, Status::InProgress);
+    let finish = running.ended_then(Outcome::Complete, Some(store.in_seconds(3600)), None);
+    assert_eq!(store.report(finish).await, recorded());
+    assert_eq!(store.live_instances(chain).await, [next]);
+    let after = store.chain(chain).await;
+    assert_eq!((after.state, after.head), (ChainState::Active, Some(next)));
+}
+
+/// A paused chain stays so; what is under way in it is not followed by the old schedule either.
+pub async fn a_paused_chain_can_be_rescheduled_and_stays_paused(store: StoreUnderTest) {
+    for is_running in [true, false] {
+        let (chain, running) = store.running_chain().await;
+        store.change_chain(chain, pause("stop"), &context()).await.unwrap();
+        let end = running.ended_then(Outcome::Complete, Some(store.in_seconds(3600)), None);
+        if !is_running {
+            assert_eq!(store.report(end.clone()).await, recorded());
+        }
+        let answer = store.change_chain(chain, reschedule(&store), &context()).await.unwrap();
+        assert_eq!(answer, ChainChanged::Done(None));
+        let after = store.chain(chain).await;
+        assert_eq!((after.state, after.reason.as_deref()), (ChainState::Paused, Some("stop")));
+        assert_eq!(after.recurring, every_minute(&store));
+        assert_eq!(store.last_entry(running.id).await.step, Step::Rescheduled);
+        let resume = ChainChange::Resume { next: store.in_seconds(60) };
+        let answer = store.change_chain(chain, resume, &context()).await.unwrap();
+        let ChainChanged::Done(Some(next)) = answer else { panic!("{answer:?}") };
+        assert_ne!(next, running.id);
+        if is_running {
+            assert_eq!(store.report(end).await, recorded());
+        }
+        assert_eq!(store.live_instances(chain).await, [next]);
+    }
+}
+
+/// An ended chain keeps its schedule.
+pub async fn an_ended_chain_is_not_rescheduled(store: StoreUnderTest) {
+    let id = store.put(hourly("renew", store.now())).await;
+    let chain = store.action(id).await.chain.unwrap();
+    store.change_chain(chain, ChainChange::End, &context()).await.unwrap();
+    let before = store.chain(chain).await;
+    let answer = store.change_chain(chain, reschedule(&store), &context()).await.unwrap();
+    assert_eq!(answer, ChainChanged::Refused(ChainState::Ended));
+    assert_eq!(store.chain(chain).await, before);
+    let unknown = ChainId::new(1_000_000).unwrap();
+    let answer = store.change_chain(unknown, reschedule(&store), &context()).await.unwrap();
+    assert_eq!(answer, ChainChanged::Missing);
+}
+
+/// The latest instances are given chain by chain, the newest first.
+pub async fn the_latest_instances_of_chains_are_given_in_order(store: StoreUnderTest) {
+    let mut chains = Vec::new();
+    for length in [3, 1] {
+        let (chain, mut running) = store.running_chain().await;
+        let mut instances = vec![running.id];
+        for _ in 1..length {
+            let finish = running.ended_then(Outcome::Complete, Some(store.now()), None);
+            let next = next_of(store.report(finish).await);
+            instances.insert(0, next);
+            running = store.run(next).await;
+        }
+        chains.push((chain, instances));
+    }
+    store.put(hourly("other", store.now())).await;
+    let latest = async |chains: &[ChainId], each| -> Vec<action_scheduler::ActionId> {
+        let found = store.latest_instances(chains.to_vec(), each).await.unwrap();
+        found.iter().map(|action| action.id).collect()
+    };
+    let [(long, of_long), (short, of_short)] = &chains[..] else { unreachable!() };
+    let unknown = ChainId::new(1_000_000).unwrap();
+    let both = [of_short.as_slice(), &of_long[..2]].concat();
+    assert_eq!(latest(&[*short, unknown, *long], 2).await, both);
+    assert_eq!(latest(&[*long], 10).await, *of_long);
+    assert_eq!(latest(&[], 10).await, []);
+    assert_eq!(latest(&[*long], 0).await, []);
 }
 
 /// Several instances that end in one call each bring their own next one.

@@ -1,7 +1,8 @@
 //! Chains: how a recurring action goes on, stands still, and ends.
 
-use action_scheduler::action::{ActionId, ChainId, NewAction, Status, Unique};
+use action_scheduler::action::{Action, ActionId, ChainId, NewAction, Status, Unique};
 use action_scheduler::log::Step;
+use action_scheduler::schedule::Recurring;
 use action_scheduler::store::{
     Chain, ChainChange, ChainChanged, ChainQuery, ChainState, Outcome, Succession,
 };
@@ -175,6 +176,50 @@ impl State {
                 }
                 ChainChanged::Done(next)
             }
+            (
+                ChainChange::Reschedule { recurring, next },
+                ChainState::Active | ChainState::Paused,
+            ) => {
+                let schedule = Schedule::Recurring(Recurring::clone(&recurring));
+                chain.recurring = *recurring;
+                let note =
+                    format!("its chain now runs by this schedule: {}", chain.recurring.recurrence);
+                let (state, head) = (chain.state, chain.head);
+                let instances = self.actions.values_mut().map(|row| &mut row.action);
+                for instance in instances.filter(|action| action.chain == Some(id)) {
+                    instance.schedule = schedule.clone();
+                }
+                if state == ChainState::Paused {
+                    // What is under way was set off by the old schedule, which must not bring the next.
+                    let is_live =
+                        head.is_some_and(|head| self.actions.get(&head).is_some_and(Row::is_live));
+                    if let Some(row) = self.chains.get_mut(&id) {
+                        row.chain.head = head.filter(|_| !is_live);
+                        row.owed = None;
+                    }
+                    if let Some(head) = head {
+                        self.log(head, Step::Rescheduled, Some(note), None, Some(context), now);
+                    }
+                    return ChainChanged::Done(None);
+                }
+                let next = self.store_next(id, next, now);
+                if let Some(row) = self.chains.get_mut(&id) {
+                    (row.owed, row.chain.failures) = (None, 0);
+                }
+                if let Some(next) = next {
+                    self.log(next, Step::Created, None, None, None, now);
+                }
+                let is_pending = |id: &ActionId| {
+                    self.actions.get(id).is_some_and(|row| row.action.status == Status::Pending)
+                };
+                if let Some(head) = head.filter(is_pending) {
+                    self.cancel_one(head, None, context, now);
+                }
+                if let Some(next) = next {
+                    self.log(next, Step::Rescheduled, Some(note), None, Some(context), now);
+                }
+                ChainChanged::Done(next)
+            }
             (ChainChange::End, ChainState::Active | ChainState::Paused) => {
                 chain.state = ChainState::Ended;
                 chain.reason = None;
@@ -203,6 +248,18 @@ impl State {
         let limit = query.limit.map_or(usize::MAX, |limit| limit as usize);
         let all = self.chains.values().map(|row| &row.chain);
         all.filter(is_wanted).take(limit).cloned().collect()
+    }
+
+    pub(super) fn latest_instances(&self, chains: &[ChainId], each: u32) -> Vec<Action> {
+        let latest = |chain: &ChainId| {
+            let instances = self.actions.values().map(|row| &row.action);
+            let mut instances: Vec<Action> =
+                instances.filter(|action| action.chain == Some(*chain)).cloned().collect();
+            instances.sort_by_key(|action| std::cmp::Reverse(action.id));
+            instances.truncate(each as usize);
+            instances
+        };
+        chains.iter().flat_map(latest).collect()
     }
 
     /// Deletes ended chains of which no instance is left. Nothing else is ever left over here: logs go with their

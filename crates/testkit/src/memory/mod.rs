@@ -211,6 +211,10 @@ impl Store for MemoryStore {
         Ok(self.state().chains(&query))
     }
 
+    async fn latest_instances(&self, chains: Vec<ChainId>, each: u32) -> Result<Vec<Action>> {
+        Ok(self.state().latest_instances(&chains, each))
+    }
+
     async fn change_chain(
         &self,
         id: ChainId,

@@ -233,6 +233,12 @@ impl World {
                 let next = ops::after(now, *date);
                 Call::ChangeChain(one(&self.chains, *chain)?, ChainChange::Resume { next })
             }
+            Op::Reschedule(chain, date) => {
+                let next = ops::after(now, *date);
+                let recurring = Box::new(ops::other_schedule(next));
+                let change = ChainChange::Reschedule { recurring, next };
+                Call::ChangeChain(one(&self.chains, *chain)?, change)
+            }
             Op::Note(ids) => {
                 let note = |id| (id, NewLogEntry::new(Step::Note, "a note"));
                 Call::Note(actions(ids).into_iter().map(note).collect())

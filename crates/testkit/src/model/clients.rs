@@ -218,6 +218,11 @@ fn check_life(action: &Action, log: &[LogEntry]) -> Result<(), String> {
             }
             Step::Crashed | Step::Output => (running, Status::Pending),
             Step::Canceled => (pending || running, Status::Canceled),
+            // The last instance of a paused chain tells of another schedule, whatever has become of it.
+            Step::Rescheduled if entry.message.as_deref().is_some_and(is_of_chain) => {
+                timed_out = was_timed_out;
+                (true, status)
+            }
             Step::Reset | Step::Rescheduled => (pending, status),
             Step::Rerun => (status.is_finished(), Status::Pending),
             _ => {
@@ -234,4 +239,9 @@ fn check_life(action: &Action, log: &[LogEntry]) -> Result<(), String> {
         true => Ok(()),
         false => Err(format!("its log says {status}")),
     }
+}
+
+/// Whether a new date was that of a chain and not of the action.
+fn is_of_chain(message: &str) -> bool {
+    message.starts_with("its chain now runs")
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use action_scheduler::action::{NewAction, Priority, Status, Unique};
 use action_scheduler::policy::HookPattern;
 use action_scheduler::query::{Claimed, Comparator, Order, OrderBy};
-use action_scheduler::schedule::{Cadence, Interval, Recurrence, Recurring};
+use action_scheduler::schedule::{Cadence, Interval, Missed, Recurrence, Recurring};
 use action_scheduler::{Args, Group, Hook, Schedule};
 use jiff::{SignedDuration, Timestamp};
 use proptest::collection::vec;
@@ -38,6 +38,7 @@ pub enum Op {
     MoveTo(TargetOp, i64),
     Pause(Recent),
     Resume(Recent, i64),
+    Reschedule(Recent, i64),
     Note(Vec<Recent>),
     Advance(i64),
     Clean { status: Status, age: i64, hook: Option<u8>, limit: u32, dry: bool },
@@ -163,6 +164,13 @@ fn attempts() -> impl Strategy<Value = Vec<Op>> {
     })
 }
 
+/// What a chain is rescheduled to.
+pub fn other_schedule(first: Timestamp) -> Recurring {
+    let cadence = Cadence::FixedRate(Missed::CatchUp { cap: 3 });
+    let recurrence = Recurrence::Interval(Interval { every: Duration::from_secs(90), cadence });
+    Recurring { first, recurrence }
+}
+
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         6 => vec(insert(), 1..4).prop_map(Op::Insert),
@@ -184,6 +192,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (target(), date()).prop_map(|(of, date)| Op::MoveTo(of, date)),
         1 => recent().prop_map(Op::Pause),
         2 => (recent(), date()).prop_map(|(chain, date)| Op::Resume(chain, date)),
+        2 => (recent(), date()).prop_map(|(chain, date)| Op::Reschedule(chain, date)),
         1 => several().prop_map(Op::Note),
         3 => prop_oneof![3 => 0..200i64, 1 => -100..0i64].prop_map(Op::Advance),
         1 => (finished(), 0..100i64, option::of(0..3u8), 1..6u32, any::<bool>()).prop_map(

@@ -185,6 +185,25 @@
     });
   }
 
+  // A form whose meaning is shown while it is typed; its button for that is for where no scripts run.
+  for (const form of document.querySelectorAll("form[data-preview]")) {
+    const place = form.querySelector("[data-preview-here]");
+    for (const button of form.querySelectorAll("[data-preview-button]")) button.hidden = true;
+    let timer = null, latest = 0;
+    const show = async () => {
+      const fields = new URLSearchParams(new FormData(form));
+      fields.delete("csrf");
+      const turn = ++latest;
+      try {
+        const answer = await fetch(form.dataset.preview + "?" + fields, { redirect: "error" });
+        if (!answer.ok || turn !== latest) return;
+        const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+        place.replaceChildren(...fresh.body.childNodes);
+      } catch { /* What was shown stays; the form says what is wrong when it is sent. */ }
+    };
+    form.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(show, 200); });
+  }
+
   // A page that waits for something to be done looks again.
   const wait = document.querySelector("[data-refresh]");
   if (wait) setInterval(refresh, 1000);

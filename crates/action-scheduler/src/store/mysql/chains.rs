@@ -3,12 +3,15 @@
 use super::change::cancel_pending;
 use super::error::{Outcome, Trouble};
 use super::finish::store_instance;
+use super::insert::recurrence;
 use super::log::{self, Entry};
 use super::row::{self, CHAIN_COLUMNS, ChainRow, Columns, RECURRENCE_COLUMNS};
 use super::sql::{List, Text};
 use super::transaction::{Read, Write};
-use crate::action::{ActionId, ChainId, Status};
+use crate::action::{Action, ActionId, ChainId, Status};
 use crate::log::{Context, Step};
+use crate::schedule::Recurring;
+use crate::store::chains::rescheduled_note;
 use crate::store::{Chain, ChainChange, ChainChanged, ChainQuery, ChainState};
 
 pub(super) async fn query(read: &mut Read<'_>, query: &ChainQuery) -> Outcome<Vec<Chain>> {
@@ -50,6 +53,29 @@ pub(super) async fn query(read: &mut Read<'_>, query: &ChainQuery) -> Outcome<Ve
         }
     }
     Ok(chains)
+}
+
+pub(super) async fn latest(
+    read: &mut Read<'_>,
+    chains: &[ChainId],
+    each: u32,
+) -> Outcome<Vec<Action>> {
+    let instances = &read.database.tables.instances;
+    // Each is served by the key on the chain, which holds the id behind it: `each` steps. Once per page of chains.
+    let of_each = chains.iter().enumerate().map(|(place, chain)| {
+        format!(
+            "(SELECT {place} AS place, action_id FROM {instances} WHERE chain_id = {chain} \
+             ORDER BY action_id DESC LIMIT {each})"
+        )
+    });
+    let of_each: Vec<String> = of_each.collect();
+    if of_each.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!("{} ORDER BY place, action_id DESC", of_each.join(" UNION ALL "));
+    let ids =
+        read.rows(&sql).await?.iter().map(|row| row.action_id(1)).collect::<Outcome<Vec<_>>>()?;
+    super::select::fetch(read, &ids).await
 }
 
 async fn set_state(
@@ -123,6 +149,37 @@ pub(super) async fn change(
             write.wakes = true;
             Ok(ChainChanged::Done(Some(next)))
         }
+        (ChainChange::Reschedule { recurring, next }, ChainState::Active | ChainState::Paused) => {
+            let chain = ChainRow { recurring: Ok(Recurring::clone(recurring)), ..chain };
+            set_recurring(write, id, recurring).await?;
+            let note = rescheduled_note(&recurring.recurrence);
+            if chain.state == ChainState::Paused {
+                if let (Some(head), Some(status)) = (head, status) {
+                    let entry = Entry::new(head, write.now, Step::Rescheduled);
+                    log::write(write, &[entry.by(context).saying(Some(&note))]).await?;
+                    // What is under way was set off by the old schedule, which must not bring the next.
+                    if !status.is_finished() {
+                        let chains = &write.tables().chains;
+                        let sql = format!("UPDATE {chains} SET head = NULL WHERE chain_id = {id}");
+                        write.later(&sql).await?;
+                    }
+                }
+                return Ok(ChainChanged::Done(None));
+            }
+            let group = match group {
+                Some(group) => group,
+                None => group_of(write, &chain).await?,
+            };
+            // It becomes the head before the old one is canceled: with its head a chain ends.
+            let next = store_instance(write, &chain, group, *next, true).await?;
+            if let Some(head) = head {
+                cancel_pending(write, head, context).await?;
+            }
+            let entry = Entry::new(next, write.now, Step::Rescheduled);
+            log::write(write, &[entry.by(context).saying(Some(&note))]).await?;
+            write.wakes = true;
+            Ok(ChainChanged::Done(Some(next)))
+        }
         (ChainChange::End, ChainState::Active | ChainState::Paused) => {
             set_state(write, id, ChainState::Ended, None).await?;
             if let Some(head) = head {
@@ -132,6 +189,18 @@ pub(super) async fn change(
         }
         (_, state) => Ok(ChainChanged::Refused(state)),
     }
+}
+
+/// By primary key, once per change of a schedule.
+async fn set_recurring(write: &mut Write<'_>, id: ChainId, recurring: &Recurring) -> Outcome<()> {
+    let columns = ["first_us", "every_us", "cron", "dialect", "zone", "fixed_rate", "catch_up"];
+    let values = recurrence(recurring);
+    let sets: Vec<String> =
+        columns.iter().zip(&values).map(|(column, value)| format!("{column} = {value}")).collect();
+    let chains = &write.tables().chains;
+    let sql =
+        format!("UPDATE {chains} SET {}, owed_at = NULL WHERE chain_id = {id}", sets.join(", "));
+    write.later(&sql).await
 }
 
 async fn head_of(write: &mut Write<'_>, id: ChainId) -> Outcome<Option<ActionId>> {

@@ -186,7 +186,7 @@ impl NewChains {
             TextOrNull(key),
             Text(action.args.as_str()),
             Micros(now),
-            recurrence(recurring)
+            recurrence(recurring).join(",")
         ));
         self.instances.push(format_args!("{first},{first}"));
     }
@@ -200,17 +200,16 @@ impl NewChains {
     }
 }
 
-/// The columns of a recurrence as literals.
-pub(super) fn recurrence(recurring: &Recurring) -> String {
+/// The columns of a recurrence as literals, in the order of [`super::row::RECURRENCE_COLUMNS`].
+pub(super) fn recurrence(recurring: &Recurring) -> [String; 7] {
     let values = RecurrenceValues::from(recurring);
-    format!(
-        "{},{},{},{},{},{},{}",
-        values.first,
-        OrNull(values.every),
-        TextOrNull(values.cron.as_deref()),
-        TextOrNull(values.dialect.as_deref()),
-        TextOrNull(values.zone.as_deref()),
-        u8::from(values.fixed_rate),
-        OrNull(values.catch_up)
-    )
+    [
+        values.first.to_string(),
+        OrNull(values.every).to_string(),
+        TextOrNull(values.cron.as_deref()).to_string(),
+        TextOrNull(values.dialect.as_deref()).to_string(),
+        TextOrNull(values.zone.as_deref()).to_string(),
+        u8::from(values.fixed_rate).to_string(),
+        OrNull(values.catch_up).to_string(),
+    ]
 }

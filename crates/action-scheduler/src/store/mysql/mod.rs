@@ -458,6 +458,11 @@ impl Store for MySqlStore {
         read!(self, "looking for chains", |read| chains::query(&mut read, &query))
     }
 
+    async fn latest_instances(&self, chains: Vec<ChainId>, each: u32) -> Result<Vec<Action>> {
+        self.adopt().await?;
+        read!(self, "looking for instances", |read| chains::latest(&mut read, &chains, each))
+    }
+
     async fn change_chain(
         &self,
         id: ChainId,

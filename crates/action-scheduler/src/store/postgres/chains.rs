@@ -1,14 +1,18 @@
 //! Chains, as a whole.
 
+use jiff::Timestamp;
+
 use super::PostgresStore;
 use super::call::Call;
 use super::row;
 use super::text::stored;
-use crate::action::{ActionId, ChainId};
+use crate::action::{Action, ActionId, ChainId};
 use crate::error::Result;
 use crate::log::Context;
+use crate::schedule::Recurring;
+use crate::store::chains::rescheduled_note;
 use crate::store::native::codes::{state_code, state_of};
-use crate::store::native::recurrence::RECURRENCE_COLUMNS;
+use crate::store::native::recurrence::{RECURRENCE_COLUMNS, RecurrenceValues};
 use crate::store::{Chain, ChainChange, ChainChanged, ChainQuery};
 
 impl PostgresStore {
@@ -47,6 +51,30 @@ impl PostgresStore {
         rows.iter().map(|row| Ok(self.read(doing, row::chain(names, row, 0))?)).collect()
     }
 
+    pub(super) async fn latest_of_chains(
+        &self,
+        chains: &[ChainId],
+        each: u32,
+    ) -> Result<Vec<Action>> {
+        let doing = "looking for instances";
+        // Served by actions_by_chain, which holds the id behind the chain: `each` steps for every chain. Once per page of
+        // chains.
+        let sql = format!(
+            "SELECT latest.id FROM unnest($1::bigint[]) WITH ORDINALITY AS wanted (chain, place) \
+             CROSS JOIN LATERAL (SELECT id FROM {}.actions WHERE chain = wanted.chain ORDER BY chain DESC, id DESC \
+             LIMIT $2) AS latest ORDER BY wanted.place, latest.id DESC",
+            self.database.schema
+        );
+        let chains: Vec<i64> = chains.iter().map(|chain| chain.get()).collect();
+        let call = Call::statement(sql).with(chains).with(i64::from(each));
+        let rows = self.database.read(doing, call).await?;
+        let ids = rows
+            .iter()
+            .map(|row| Ok(self.read(doing, row::action_id(row, 0))?))
+            .collect::<Result<Vec<_>>>()?;
+        self.fetch_actions(&ids).await
+    }
+
     pub(super) async fn change_one_chain(
         &self,
         id: ChainId,
@@ -58,6 +86,9 @@ impl PostgresStore {
             ChainChange::Pause { reason } => (0, Some(stored(reason).into_owned()), None),
             ChainChange::Resume { next } => (1, None, Some(*next)),
             ChainChange::End => (2, None, None),
+            ChainChange::Reschedule { recurring, next } => {
+                return self.reschedule_chain(id, recurring, *next, context).await;
+            }
         };
         let call = self
             .database
@@ -68,6 +99,42 @@ impl PostgresStore {
             .with(next.map(|next| next.as_microsecond()))
             .with(self.stamp().as_microsecond())
             .with(context.as_str().to_owned());
+        self.chain_changed(doing, call, next).await
+    }
+
+    async fn reschedule_chain(
+        &self,
+        id: ChainId,
+        recurring: &Recurring,
+        next: Timestamp,
+        context: &Context,
+    ) -> Result<ChainChanged> {
+        let values = RecurrenceValues::from(recurring);
+        let call = self
+            .database
+            .function("reschedule_chain")
+            .with(id.get())
+            .with(values.first)
+            .with(values.every)
+            .with(values.cron)
+            .with(values.dialect)
+            .with(values.zone)
+            .with(values.fixed_rate)
+            .with(values.catch_up.map(i64::from))
+            .with(next.as_microsecond())
+            .with(rescheduled_note(&recurring.recurrence))
+            .with(self.stamp().as_microsecond())
+            .with(context.as_str().to_owned());
+        self.chain_changed("changing the schedule of a chain", call, Some(next)).await
+    }
+
+    /// What a function answers that changes a chain, and may store its next instance at this date.
+    async fn chain_changed(
+        &self,
+        doing: &'static str,
+        call: Call,
+        next: Option<Timestamp>,
+    ) -> Result<ChainChanged> {
         let answers = self.database.write(doing, &[call]).await?;
         let Some(row) = answers.iter().flatten().next() else { return Ok(ChainChanged::Missing) };
         let Some(state) = self.read(doing, row::get::<Option<i16>>(row, 0))? else {

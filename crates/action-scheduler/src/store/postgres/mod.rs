@@ -257,6 +257,10 @@ impl Store for PostgresStore {
         self.query_chains(&query).await
     }
 
+    async fn latest_instances(&self, chains: Vec<ChainId>, each: u32) -> Result<Vec<Action>> {
+        self.latest_of_chains(&chains, each).await
+    }
+
     async fn change_chain(
         &self,
         id: ChainId,

@@ -10,9 +10,12 @@ use super::log;
 use super::names::Names;
 use super::row;
 use super::writer::Write;
-use crate::action::ChainId;
+use crate::action::{Action, ActionId, ChainId};
 use crate::error::Result;
 use crate::log::{Context, Step};
+use crate::schedule::Recurring;
+use crate::store::chains::rescheduled_note;
+use crate::store::native::recurrence::RecurrenceValues;
 use crate::store::{Chain, ChainChange, ChainChanged, ChainQuery, ChainState};
 
 pub(super) fn query(
@@ -70,6 +73,28 @@ fn try_query(
             row::chain(connection, names, row)
         })?
         .collect()
+}
+
+pub(super) fn latest(
+    connection: &Connection,
+    names: &mut Names,
+    chains: &[ChainId],
+    each: u32,
+) -> Result<Vec<Action>> {
+    let ids = || {
+        // Served by actions_by_chain, which holds the id behind the chain: `each` steps. Once per page of chains.
+        let mut statement = connection
+            .prepare_cached("SELECT id FROM actions WHERE chain = ?1 ORDER BY id DESC LIMIT ?2")?;
+        let mut ids = Vec::new();
+        for chain in chains {
+            let found =
+                statement.query_map(params![chain.get(), each], |row| row::action_id(row, 0))?;
+            ids.extend(found.collect::<rusqlite::Result<Vec<ActionId>>>()?);
+        }
+        Ok(ids)
+    };
+    let ids = ids().map_err(wrap("looking for instances"))?;
+    super::select::fetch(connection, names, &ids)
 }
 
 pub(super) fn change(
@@ -137,6 +162,40 @@ fn try_change(
             write.wakes = true;
             Ok(ChainChanged::Done(Some(next)))
         }
+        (ChainChange::Reschedule { recurring, next }, ChainState::Active | ChainState::Paused) => {
+            set_recurring(connection, id, recurring)?;
+            let note = rescheduled_note(&recurring.recurrence);
+            let set_head = |head: Option<ActionId>| {
+                connection
+                    .prepare_cached("UPDATE chains SET head = ?2 WHERE id = ?1")?
+                    .execute(params![id.get(), head.map(ActionId::get)])
+            };
+            if state == ChainState::Paused {
+                if let Some(head) = head {
+                    let (now, step) = (write.now, Step::Rescheduled);
+                    log::append(write, head, now, step, None, Some(context), Some(&note))?;
+                    // What is under way was set off by the old schedule, which must not bring the next.
+                    if is_live(connection, head.get())? {
+                        set_head(None)?;
+                    }
+                }
+                return Ok(ChainChanged::Done(None));
+            }
+            let next = insert_next(write, id, *next, Some(Step::Created))?;
+            super::count_moves(connection, &[(0, 1)])?;
+            // Before the old head is canceled: with its head a chain ends.
+            set_head(Some(next))?;
+            connection
+                .prepare_cached("UPDATE chains SET failures = 0 WHERE id = ?1")?
+                .execute([id.get()])?;
+            if let Some(head) = head {
+                cancel_pending(write, head, context)?;
+            }
+            let (now, step) = (write.now, Step::Rescheduled);
+            log::append(write, next, now, step, None, Some(context), Some(&note))?;
+            write.wakes = true;
+            Ok(ChainChanged::Done(Some(next)))
+        }
         (ChainChange::End, ChainState::Active | ChainState::Paused) => {
             connection
                 .prepare_cached("UPDATE chains SET state = ?2, reason = NULL WHERE id = ?1")?
@@ -148,6 +207,30 @@ fn try_change(
         }
         (_, state) => Ok(ChainChanged::Refused(state)),
     }
+}
+
+/// By primary key, once per change of a schedule.
+fn set_recurring(
+    connection: &Connection,
+    id: ChainId,
+    recurring: &Recurring,
+) -> rusqlite::Result<usize> {
+    let values = RecurrenceValues::from(recurring);
+    connection
+        .prepare_cached(
+            "UPDATE chains SET first_at = ?2, every = ?3, cron = ?4, dialect = ?5, zone = ?6, fixed_rate = ?7, \
+             catch_up = ?8, owed_at = NULL WHERE id = ?1",
+        )?
+        .execute(params![
+            id.get(),
+            values.first,
+            values.every,
+            values.cron,
+            values.dialect,
+            values.zone,
+            values.fixed_rate,
+            values.catch_up
+        ])
 }
 
 fn is_live(connection: &Connection, action: i64) -> rusqlite::Result<bool> {

@@ -269,6 +269,10 @@ impl Store for SqliteStore {
         self.read(move |connection, names| chains::query(connection, names, &query)).await
     }
 
+    async fn latest_instances(&self, chains: Vec<ChainId>, each: u32) -> Result<Vec<Action>> {
+        self.read(move |connection, names| chains::latest(connection, names, &chains, each)).await
+    }
+
     async fn change_chain(
         &self,
         id: ChainId,

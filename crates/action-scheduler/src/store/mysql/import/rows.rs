@@ -236,6 +236,6 @@ pub(in crate::store::mysql) fn push_chain(rows: &mut Rows, chain: &Chain, owed: 
         OrNull(chain.head),
         OrNull(owed.map(Micros)),
         Micros(chain.created_at),
-        recurrence(&chain.recurring)
+        recurrence(&chain.recurring).join(",")
     ));
 }

@@ -193,3 +193,51 @@ BEGIN
     END IF;
     RETURN NEXT;
 END $body$;
+
+-- Gives a chain another schedule. What it had pending is canceled, what is in-progress is no longer its head, and the next
+-- instance follows at p_next; a paused one stays so, without a head that the old schedule would follow. Answers as
+-- change_chain does. All rows are found by primary key; once per change of a schedule.
+CREATE FUNCTION {schema}.reschedule_chain(
+    p_chain bigint, p_first bigint, p_every bigint, p_cron text, p_dialect text, p_zone text, p_fixed_rate boolean,
+    p_catch_up bigint, p_next bigint, p_note text, p_now bigint, p_context text, p_writer bigint, p_n bigint
+) RETURNS TABLE (o_state smallint, o_done boolean, o_next bigint) LANGUAGE plpgsql {settings} AS $body$
+DECLARE
+    c record;
+    h record;
+BEGIN
+    -- Actions are locked before chains, by everybody.
+    SELECT head INTO c FROM {schema}.chains WHERE id = p_chain;
+    PERFORM {schema}.lock_actions(ARRAY[c.head]);
+    SELECT state, head INTO c FROM {schema}.chains WHERE id = p_chain FOR UPDATE;
+    o_state := c.state;
+    o_done := false;
+    IF NOT FOUND OR c.state > 1 THEN
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    o_done := true;
+    SELECT status, phase INTO h FROM {schema}.actions WHERE id = c.head;
+    UPDATE {schema}.chains SET first_at = p_first, every = p_every, cron = p_cron, dialect = p_dialect, zone = p_zone,
+        fixed_rate = p_fixed_rate, catch_up = p_catch_up, owed_at = NULL
+    WHERE id = p_chain;
+    IF c.state = 1 THEN
+        PERFORM {schema}.log_each(ARRAY[c.head], 11::smallint, p_now, NULL, p_context, p_note);
+        IF h.phase = 0 THEN
+            UPDATE {schema}.chains SET head = NULL WHERE id = p_chain;
+        END IF;
+        INSERT INTO {schema}.ledger (writer, n) VALUES (p_writer, p_n);
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    o_next := {schema}.insert_next(p_chain, p_next, p_now, true);
+    -- Before the old head is canceled: with its head a chain ends.
+    UPDATE {schema}.chains SET head = o_next, failures = 0 WHERE id = p_chain;
+    PERFORM {schema}.log_each(ARRAY[o_next], 11::smallint, p_now, NULL, p_context, p_note);
+    IF h.status = 0 THEN
+        PERFORM {schema}.cancel_actions(ARRAY[c.head], NULL, p_now, p_context, p_writer, p_n);
+    ELSE
+        INSERT INTO {schema}.ledger (writer, n) VALUES (p_writer, p_n);
+    END IF;
+    UPDATE {schema}.ledger SET pending = pending + 1 WHERE writer = p_writer AND n = p_n;
+    RETURN NEXT;
+END $body$;
