@@ -13,6 +13,7 @@ use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+pub(crate) use self::schedule::SentSchedule;
 use crate::http::Problem;
 use crate::site::Site;
 

@@ -57,7 +57,7 @@ impl PostgresStore {
         each: u32,
     ) -> Result<Vec<Action>> {
         let doing = "looking for instances";
-        // Served by actions_by_chain, which holds the id behind the chain: `each` steps for every chain. Once per page of
+        // Served by actions_of_chain, which holds the id behind the chain: `each` steps for every chain. Once per page of
         // chains.
         let sql = format!(
             "SELECT latest.id FROM unnest($1::bigint[]) WITH ORDINALITY AS wanted (chain, place) \

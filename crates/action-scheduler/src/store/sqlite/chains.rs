@@ -82,7 +82,7 @@ pub(super) fn latest(
     each: u32,
 ) -> Result<Vec<Action>> {
     let ids = || {
-        // Served by actions_by_chain, which holds the id behind the chain: `each` steps. Once per page of chains.
+        // Served by actions_of_chain, which holds the id behind the chain: `each` steps. Once per page of chains.
         let mut statement = connection
             .prepare_cached("SELECT id FROM actions WHERE chain = ?1 ORDER BY id DESC LIMIT ?2")?;
         let mut ids = Vec::new();
