@@ -75,7 +75,11 @@ fn code(error: &anyhow::Error) -> u8 {
             || cause.downcast_ref::<AccountError>().is_some_and(AccountError::is_invalid_input)
             || matches!(
                 cause.downcast_ref(),
-                Some(ServerError::NobodyMaySignIn { .. } | ServerError::Setting(_))
+                Some(
+                    ServerError::NobodyMaySignIn { .. }
+                        | ServerError::Setting(_)
+                        | ServerError::Tls(_)
+                )
             )
             || cause.downcast_ref::<Error>().is_some_and(Error::is_invalid_input)
     });

@@ -18,6 +18,8 @@ mod http;
 mod observe;
 mod server;
 mod site;
+mod tls;
 
 pub use config::ServerConfig;
 pub use server::{Server, ServerError, check, sign_in_link};
+pub use tls::TlsError;

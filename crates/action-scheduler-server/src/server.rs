@@ -5,13 +5,18 @@ use std::net::SocketAddr;
 
 use action_scheduler::{Invalid, Scheduler, Shutdown};
 use axum::Router;
+use axum::extract::Request;
+use axum::http::Uri;
 use axum::middleware::from_fn_with_state;
+use axum_server::Handle;
 use tokio::net::TcpListener;
+use tower::ServiceBuilder;
 
 use crate::access::accounts::{AccountError, Accounts, Actor, Secret};
 use crate::access::check_base_path;
 use crate::config::{PortTaken, ServerConfig};
 use crate::site::Site;
+use crate::tls::{self, Tls, TlsError};
 use crate::{access, admin, api, http, observe};
 
 /// A server that listens. Nothing is answered until [`Server::run`].
@@ -19,6 +24,7 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     wanted: SocketAddr,
+    tls: Option<Tls>,
     site: Site,
 }
 
@@ -46,6 +52,9 @@ pub enum ServerError {
     /// A setting cannot be.
     #[error(transparent)]
     Setting(#[from] Invalid),
+    /// The certificate or its key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// Users, sessions or tokens cannot be read or written.
     #[error(transparent)]
     Accounts(#[from] AccountError),
@@ -65,11 +74,15 @@ impl Server {
         if !is_on_loopback && !accounts.has_any().await? {
             return Err(ServerError::NobodyMaySignIn { address: config.listen });
         }
+        let tls = match config.tls.clone() {
+            Some(files) => Some(Tls::read(files).await?),
+            None => None,
+        };
         let failed = |source| ServerError::Listen { address: config.listen, source };
         let listener = listen(config.listen, config.port_taken).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let wanted = config.listen;
-        Ok(Self { listener, address, wanted, site: Site::new(scheduler, config, address) })
+        Ok(Self { listener, address, wanted, tls, site: Site::new(scheduler, config, address) })
     }
 
     /// Where it listens; the port is the one that was given when 0 was asked for.
@@ -116,10 +129,33 @@ impl Server {
 
     /// Answers until it is told to stop.
     pub async fn run(self, shutdown: Shutdown) -> Result<(), ServerError> {
+        let patience = self.site.config().limits.time;
         let routes = routes(self.site).into_make_service_with_connect_info::<SocketAddr>();
-        axum::serve(self.listener, routes)
-            .with_graceful_shutdown(async move { shutdown.stopping().await })
-            .await?;
+        let listener = self.listener.into_std()?;
+        let handle = Handle::new();
+        let stopper = {
+            let handle = handle.clone();
+            tokio::spawn(async move {
+                shutdown.stopping().await;
+                handle.graceful_shutdown(Some(patience));
+                shutdown.stopping_at_once().await;
+                handle.shutdown();
+            })
+        };
+        let served = match self.tls {
+            Some(tls) => {
+                let server = axum_server::from_tcp_rustls(listener, tls.config())?;
+                let reading = tokio::spawn(tls.keep());
+                let served = server.http1_only().handle(handle).serve(routes).await;
+                reading.abort();
+                served
+            }
+            None => {
+                axum_server::from_tcp(listener)?.http1_only().handle(handle).serve(routes).await
+            }
+        };
+        stopper.abort();
+        served?;
         Ok(())
     }
 }
@@ -127,6 +163,9 @@ impl Server {
 /// Refuses a config that no server can work with.
 pub fn check(config: &ServerConfig) -> Result<(), ServerError> {
     check_base_path(&config.base_path)?;
+    if let Some(files) = &config.tls {
+        tls::load(files)?;
+    }
     Ok(())
 }
 
@@ -158,7 +197,14 @@ fn routes(site: Site) -> Router {
     let base = &site.config().base_path;
     let all = match base.is_empty() {
         true => all,
-        false => Router::new().nest(base, all).fallback(admin::missing),
+        false => {
+            // Nesting gives `/base` and what is below it, but not `/base/`.
+            let root = ServiceBuilder::new()
+                .map_request(to_root)
+                .service(all.clone().with_state(site.clone()));
+            let root_path = format!("{base}/");
+            Router::new().nest(base, all).route_service(&root_path, root).fallback(admin::missing)
+        }
     };
     // Troubles of known callers within, those of requests that are refused before around it.
     let all = all
@@ -167,4 +213,13 @@ fn routes(site: Site) -> Router {
         .layer(show_troubles())
         .layer(from_fn_with_state(site.clone(), http::security_headers));
     http::layers(all, &site).with_state(site)
+}
+
+/// The request for the root, with the same query.
+fn to_root(mut request: Request) -> Request {
+    let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+    if let Ok(uri) = Uri::try_from(format!("/{query}")) {
+        *request.uri_mut() = uri;
+    }
+    request
 }

@@ -95,7 +95,7 @@ fn an_unknown_key_is_named_with_its_line_and_what_was_meant() {
     );
     assert_eq!(
         problem("colour = 1"),
-        "line 1: unknown key `colour`; expected one of: store, time_zone, runner, cleaner, policy, hooks, \
+        "line 1: unknown key `colour`; expected one of: store, time_zone, runner, cleaner, server, policy, hooks, \
          handler, schedule"
     );
 }
@@ -168,6 +168,16 @@ fn what_is_wrong_is_quoted_and_what_is_expected_said() {
             &["line 4", "fixed-rate"],
         ),
         ("[[schedule]]\nname=\"a\"\nhook=\"a\"\nevery=60\nargs=1", &["line 5", "a list", "1"]),
+        ("[server]\nlisten = \"7420\"", &["line 2", "`server.listen`", "127.0.0.1:7420"]),
+        ("[server]\nbase_path = \"a/\"", &["`server.base_path`", "/scheduler"]),
+        ("[server]\ntls_key = \"a\"", &["server", "`tls_certificate` is not"]),
+        ("[server]\ntrusted_proxies = [\"10/8\"]", &["`server.trusted_proxies`", "10.0.0.0/8"]),
+        (
+            "[server]\npublic_url = \"https://a/b\"\nbase_path = \"/c\"",
+            &["`public_url`", "/b", "/c"],
+        ),
+        ("[server.mask]\n\"a\" = [\"\"]", &["line 2", "field", "a name"]),
+        ("[server.mask]\n\"a\" = 1", &["line 2", "a list of texts"]),
         ("a = = b", &["line 1"]),
     ];
     for (text, parts) in table {

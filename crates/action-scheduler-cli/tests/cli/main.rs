@@ -3,6 +3,7 @@
 // In the helpers of tests, too, a panic is how a test fails.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod access;
 mod bad_input;
 mod bench;
 mod config;

@@ -8,13 +8,13 @@ use std::time::Duration;
 use crate::sandbox::Sandbox;
 
 /// A process that serves, and the lines it writes to stderr.
-struct Serving {
+pub struct Serving {
     child: Child,
     lines: Receiver<String>,
 }
 
 impl Serving {
-    fn start(mut command: Command) -> Self {
+    pub fn start(mut command: Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let stderr: ChildStderr = child.stderr.take().unwrap();
         let (sender, lines) = channel();
@@ -29,7 +29,7 @@ impl Serving {
     }
 
     /// Waits for a line with this text.
-    fn wait_for(&self, text: &str) -> String {
+    pub fn wait_for(&self, text: &str) -> String {
         let mut seen = Vec::new();
         while let Ok(line) = self.lines.recv_timeout(Duration::from_secs(20)) {
             if line.contains(text) {
@@ -40,12 +40,17 @@ impl Serving {
         panic!("no line with {text:?} among:\n{}", seen.join("\n"));
     }
 
-    fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
     }
 
-    fn exit_code(&mut self) -> Option<i32> {
+    /// What it still writes until it ends.
+    pub fn rest(&self) -> String {
+        self.lines.iter().collect::<Vec<_>>().join("\n")
+    }
+
+    pub fn exit_code(&mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
 }

@@ -32,6 +32,7 @@ pub(crate) use self::identify::identify;
 pub use self::mask::Masks;
 pub use self::networks::Network;
 pub use self::public_url::{PublicUrl, check_base_path};
+pub(crate) use self::sign_in::{begin_session, check_attempt, with_cookie};
 use crate::site::Site;
 
 /// Signing in and out.

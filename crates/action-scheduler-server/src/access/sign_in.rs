@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::accounts::{Actor, AuditEvent, Password, Secret, SessionOwner, UserName};
+use super::accounts::{Actor, AuditEvent, Password, SessionOwner, UserName};
 use super::client::Client;
 use super::identify::too_often;
 use super::{Caller, cookie, origin};
@@ -177,24 +177,41 @@ async fn begin(
     owner: SessionOwner,
     destination: &Destination,
 ) -> Result<Response, Problem> {
+    let cookie = begin_session(site, client, headers, owner).await?;
+    let response = Redirect::to(&destination.path(site)).into_response();
+    Ok(with_cookie(response, cookie))
+}
+
+/// Begins a session; gives the cookie for the browser.
+pub(crate) async fn begin_session(
+    site: &Site,
+    client: &Client,
+    headers: &HeaderMap,
+    owner: SessionOwner,
+) -> Result<HeaderValue, Problem> {
     let (access, config) = (site.access(), site.config());
     let by = Actor { name: owner.to_string(), address: Some(client.address) };
     let browser = headers.get(header::USER_AGENT).and_then(|text| text.to_str().ok());
     let browser = browser.unwrap_or("unknown");
-    let secret = access
-        .accounts()
-        .begin_session(owner, &by, client.address, browser, config.sessions)
-        .await?;
+    let accounts = access.accounts();
+    let secret =
+        accounts.begin_session(owner, &by, client.address, browser, config.sessions).await?;
     access.directory().forget();
-    Ok(with_session(site, client, &secret, &destination.path(site)))
+    let name = cookie::name(client, config, access.address());
+    Ok(cookie::set(&name, &secret, client, config))
 }
 
-/// Goes to a page, with the cookie of a session.
-pub(super) fn with_session(site: &Site, client: &Client, secret: &Secret, path: &str) -> Response {
-    let config = site.config();
-    let name = cookie::name(client, config, site.access().address());
-    let cookie = cookie::set(&name, secret, client, config);
-    ([(header::SET_COOKIE, cookie)], Redirect::to(path)).into_response()
+/// An answer that also sets a cookie.
+pub(crate) fn with_cookie(mut response: Response, cookie: HeaderValue) -> Response {
+    response.headers_mut().append(header::SET_COOKIE, cookie);
+    response
+}
+
+/// Counts an attempt to give the right password of a user.
+pub(crate) fn check_attempt(site: &Site, client: &Client, user: &UserName) -> Result<(), Problem> {
+    let attempts = site.access().attempts();
+    attempts.from(client.address).map_err(too_often)?;
+    attempts.with_name(user).map_err(too_often)
 }
 
 /// Ends the session of whoever asks.

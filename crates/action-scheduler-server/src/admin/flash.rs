@@ -51,6 +51,18 @@ deeds! {
     Rescheduled = "rescheduled", "Action # has a new date.";
     /// A note was added to the log.
     Noted = "noted", "Your note is in the log of action #.";
+    /// A user was added.
+    UserAdded = "user-added", "The user was added.";
+    /// A user was removed.
+    UserRemoved = "user-removed", "The user was removed, and their sessions have ended.";
+    /// A user has another role.
+    RoleChanged = "role-changed", "The role was changed.";
+    /// A user has another password.
+    PasswordChanged = "password-changed", "The password was changed, and the sessions before it have ended.";
+    /// A token was revoked.
+    TokenRevoked = "token-revoked", "The token was revoked.";
+    /// A session was ended.
+    SessionEnded = "session-ended", "The session has ended.";
 }
 
 /// What was done, and to which one.

@@ -27,6 +27,7 @@ use crate::site::Site;
 pub(crate) fn routes() -> Router<Site> {
     Router::new()
         .route("/", get(overview::show))
+        .merge(access::routes())
         .merge(preferences::routes())
         .merge(assets::routes())
 }

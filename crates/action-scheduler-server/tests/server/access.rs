@@ -192,7 +192,7 @@ async fn a_token_is_known_at_once_until_it_expires() {
     advance(&server, SignedDuration::from_hours(1));
     let expired = client.get(&url).send().await.unwrap();
     assert_eq!(expired.status(), StatusCode::UNAUTHORIZED);
-    assert!(expired.text().await.unwrap().contains("this token has expired"));
+    assert!(expired.text().await.unwrap().contains("token has expired"));
 }
 
 #[tokio::test]

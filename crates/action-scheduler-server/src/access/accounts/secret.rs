@@ -69,7 +69,7 @@ impl FromStr for Digest {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let invalid = || Invalid::new("digest", text, "expected 64 hexadecimal digits");
-        if text.len() != 64 || !text.is_ascii() {
+        if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(invalid());
         }
         let mut bytes = [0; 32];
