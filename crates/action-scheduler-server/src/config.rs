@@ -4,6 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use action_scheduler::RunnerConfig;
+
 use crate::about::About;
 pub use crate::access::accounts::SessionTimes;
 pub use crate::access::{Masks, Network, PublicUrl};
@@ -32,6 +34,8 @@ pub struct ServerConfig {
     pub limits: Limits,
     /// How the server was started, for the page of settings (nothing is said).
     pub about: About,
+    /// How the runner of this process works, if it has one: pages explain by it why an action waits.
+    pub runner: Option<RunnerConfig>,
 }
 
 impl ServerConfig {
@@ -81,6 +85,7 @@ impl Default for ServerConfig {
             masks: Masks::default(),
             limits: Limits::default(),
             about: About::default(),
+            runner: None,
         }
     }
 }

@@ -76,7 +76,9 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
             let cleaner = options.cleaner.resolve(&config);
             let rows = in_effect::settings(app, &config, &settings, cleaner, Some(&server));
             let about = in_effect::about(&config, &url, rows);
-            Some(Server::bind(scheduler.clone(), ServerConfig { about, ..server }).await?)
+            let runner = Some(settings.clone());
+            let server = ServerConfig { about, runner, ..server };
+            Some(Server::bind(scheduler.clone(), server).await?)
         }
         None => None,
     };

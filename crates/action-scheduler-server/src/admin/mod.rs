@@ -6,9 +6,11 @@
 //! [`Trouble`], shown as a page of its own.
 
 mod access;
+mod actions;
 mod assets;
 mod components;
 mod flash;
+mod jobs;
 mod layout;
 mod link;
 mod new_action;
@@ -26,6 +28,7 @@ use axum::Router;
 use axum::routing::get;
 
 pub(crate) use self::access::{sign_in_button, sign_in_form};
+pub(crate) use self::jobs::Jobs;
 pub(crate) use self::trouble::{error_page, missing, show_troubles};
 use crate::site::Site;
 
@@ -39,6 +42,7 @@ pub(crate) fn routes() -> Router<Site> {
         .merge(schedules::routes())
         .merge(settings::routes())
         .merge(tallies::routes())
+        .merge(actions::routes())
         .merge(preferences::routes())
         .merge(assets::routes())
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod access_page;
+mod admin;
 mod api;
 mod browser;
 mod on_a_network;
