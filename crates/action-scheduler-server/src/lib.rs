@@ -10,12 +10,12 @@
 //! - [`api`] is `/api/v1`, with its OpenAPI document; [`admin`] is the pages for people.
 //! - [`observe`] is for those who watch: metrics, health, alerts.
 
-pub mod about;
 #![allow(
     clippy::result_large_err,
     reason = "a problem is made once a request, and moved a few times"
 )]
 
+pub mod about;
 pub mod access;
 mod admin;
 mod api;
