@@ -4,6 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use action_scheduler::RunnerConfig;
+
 pub use crate::access::accounts::SessionTimes;
 pub use crate::access::{Masks, Network, PublicUrl};
 
@@ -29,6 +31,8 @@ pub struct ServerConfig {
     pub masks: Masks,
     /// What a request may cost.
     pub limits: Limits,
+    /// How the runner of this process works, if it has one: pages explain by it why an action waits.
+    pub runner: Option<RunnerConfig>,
 }
 
 impl ServerConfig {
@@ -77,6 +81,7 @@ impl Default for ServerConfig {
             sessions: SessionTimes::default(),
             masks: Masks::default(),
             limits: Limits::default(),
+            runner: None,
         }
     }
 }

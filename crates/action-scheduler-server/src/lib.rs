@@ -10,6 +10,11 @@
 //! - [`api`] is `/api/v1`, with its OpenAPI document; [`admin`] is the pages for people.
 //! - [`observe`] is for those who watch: metrics, health, alerts.
 
+#![allow(
+    clippy::result_large_err,
+    reason = "a problem is made once a request, and moved a few times"
+)]
+
 pub mod access;
 mod admin;
 mod api;

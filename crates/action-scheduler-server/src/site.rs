@@ -7,6 +7,7 @@ use std::sync::Arc;
 use action_scheduler::{Args, Hook, Scheduler};
 
 use crate::access::{Access, Caller};
+use crate::admin::Jobs;
 use crate::config::ServerConfig;
 
 /// The scheduler, and what the server keeps beside it. Cheap to clone; all clones are one.
@@ -17,13 +18,14 @@ struct Inner {
     scheduler: Scheduler,
     config: ServerConfig,
     access: Access,
+    jobs: Jobs,
 }
 
 impl Site {
     /// For a server that listens on this address.
     pub(crate) fn new(scheduler: Scheduler, config: ServerConfig, address: SocketAddr) -> Self {
         let access = Access::new(scheduler.store().clone(), address);
-        Self(Arc::new(Inner { scheduler, config, access }))
+        Self(Arc::new(Inner { scheduler, config, access, jobs: Jobs::default() }))
     }
 
     /// The scheduler in the name of the server itself: for looking things up.
@@ -39,6 +41,11 @@ impl Site {
     /// How the server works.
     pub(crate) fn config(&self) -> &ServerConfig {
         &self.0.config
+    }
+
+    /// Changes to many actions that are at work.
+    pub(crate) fn jobs(&self) -> &Jobs {
+        &self.0.jobs
     }
 
     /// The URL path of something on this server: `/actions` below the base path.

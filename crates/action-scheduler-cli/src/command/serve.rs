@@ -7,8 +7,8 @@ use action_scheduler::cleaner::Cleaner;
 use action_scheduler::runner::{RunReport, Until};
 use action_scheduler::scheduler::Ensured;
 use action_scheduler::{Runner, RunnerConfig, Scheduler, Shutdown};
-use action_scheduler_server::Server;
 use action_scheduler_server::access::accounts::Actor;
+use action_scheduler_server::{Server, ServerConfig};
 use anyhow::{Context, Result};
 use clap::Args;
 
@@ -71,7 +71,10 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
         .observer(Arc::new(LogLines::default()))
         .build();
     let server = match options.server.resolve(&config)? {
-        Some(config) => Some(Server::bind(scheduler.clone(), config).await?),
+        Some(config) => {
+            let config = ServerConfig { runner: Some(settings.clone()), ..config };
+            Some(Server::bind(scheduler.clone(), config).await?)
+        }
         None => None,
     };
     banner(app, &config, &url, &settings);

@@ -1,5 +1,6 @@
 //! What all pages have around them.
 
+use action_scheduler::text::safe;
 use maud::{DOCTYPE, Markup, html};
 
 use super::assets::{ICON, SCRIPT, STYLE};
@@ -75,6 +76,7 @@ pub(crate) struct Page {
     tools: Markup,
     body: Markup,
     is_live: bool,
+    looks_again: bool,
 }
 
 impl Page {
@@ -88,6 +90,7 @@ impl Page {
             tools: html! {},
             body: html! {},
             is_live: false,
+            looks_again: false,
         }
     }
 
@@ -120,6 +123,12 @@ impl Page {
         self.is_live = true;
         self
     }
+
+    /// The same; where no scripts run, it is asked for again and again.
+    pub(crate) fn looking_again(mut self) -> Self {
+        self.looks_again = true;
+        self
+    }
 }
 
 /// A whole page with the navigation.
@@ -128,7 +137,7 @@ pub(super) fn whole(visit: &Visit, page: Page) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" data-theme=[visit.preferences.theme.attribute()] {
-            (head(site, &page.title))
+            (head(site, &page.title, page.looks_again))
             body data-zone=[visit.dates.zone.iana_name()]
                 data-base=(site.config().base_path)
                 data-now=(visit.dates.now.as_millisecond()) data-live-page[page.is_live] {
@@ -153,7 +162,7 @@ pub(super) fn whole(visit: &Visit, page: Page) -> Markup {
                                     }
                                 }
                             }
-                            h1 { (page.title) }
+                            h1 { (safe(&page.title)) }
                             @if page.is_live {
                                 span #live .live hidden title="This page follows what happens" {
                                     span .dot aria-hidden="true" {} "live"
@@ -176,7 +185,7 @@ pub(crate) fn bare(site: &Site, title: &str, content: Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
-            (head(site, title))
+            (head(site, title, false))
             body .bare {
                 main #content {
                     div .brand { a href=(site.path("/")) { (logo()) span { "Action Scheduler" } } }
@@ -187,7 +196,7 @@ pub(crate) fn bare(site: &Site, title: &str, content: Markup) -> Markup {
     }
 }
 
-fn head(site: &Site, title: &str) -> Markup {
+fn head(site: &Site, title: &str, looks_again: bool) -> Markup {
     html! {
         head {
             meta charset="utf-8";
@@ -195,7 +204,8 @@ fn head(site: &Site, title: &str) -> Markup {
             meta name="color-scheme" content="light dark";
             meta name="referrer" content="same-origin";
             meta name="robots" content="noindex";
-            title { (title) " · Action Scheduler" }
+            @if looks_again { noscript { meta http-equiv="refresh" content="1"; } }
+            title { (safe(title)) " · Action Scheduler" }
             link rel="icon" type="image/svg+xml" href=(site.path(&ICON.path()));
             link rel="stylesheet" href=(site.path(&STYLE.path()));
             script src=(site.path(&SCRIPT.path())) defer {}

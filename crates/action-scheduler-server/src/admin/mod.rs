@@ -6,9 +6,11 @@
 //! [`Trouble`], shown as a page of its own.
 
 mod access;
+mod actions;
 mod assets;
 mod components;
 mod flash;
+mod jobs;
 mod layout;
 mod link;
 mod overview;
@@ -20,6 +22,7 @@ use axum::Router;
 use axum::routing::get;
 
 pub(crate) use self::access::{sign_in_button, sign_in_form};
+pub(crate) use self::jobs::Jobs;
 pub(crate) use self::trouble::{error_page, missing, show_troubles};
 use crate::site::Site;
 
@@ -27,6 +30,7 @@ use crate::site::Site;
 pub(crate) fn routes() -> Router<Site> {
     Router::new()
         .route("/", get(overview::show))
+        .merge(actions::routes())
         .merge(preferences::routes())
         .merge(assets::routes())
 }

@@ -1,6 +1,9 @@
 //! A visit: who looks at a page, and how they want to see it.
 
+use std::borrow::Cow;
+
 use action_scheduler::time::words::Dates;
+use action_scheduler::{Action, Args, Hook};
 use axum::extract::{FromRequestParts, OriginalUri};
 use axum::http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
 use axum::http::request::Parts;
@@ -65,6 +68,21 @@ impl Visit {
     /// Whether they may change what becomes of actions: buttons that would be refused are not shown.
     pub(super) fn may_operate(&self) -> bool {
         self.caller.may(Role::Operator)
+    }
+
+    /// The args of an action as they may be shown.
+    pub(super) fn args<'a>(&self, action: &'a Action) -> Cow<'a, Args> {
+        self.site.shown_args(&action.hook, &action.args)
+    }
+
+    /// A text about an action, such as an entry of its log, as it may be shown.
+    pub(super) fn text(&self, action: &Action, text: &str) -> String {
+        self.site.shown_text(&action.hook, &action.args, text).into_owned()
+    }
+
+    /// Whether a hook is left to remote workers.
+    pub(super) fn is_remote(&self, hook: &Hook) -> bool {
+        self.site.scheduler().remote_hooks().iter().any(|pattern| pattern.matches(hook))
     }
 
     /// What the last answer left for this page.

@@ -329,6 +329,11 @@ impl Scheduler {
         Ok(entries)
     }
 
+    /// The logs of many actions, by action and place.
+    pub async fn logs_of(&self, ids: Vec<ActionId>) -> Result<Vec<LogEntry>> {
+        self.0.store.logs(ids).await
+    }
+
     /// Adds a note to the log of an action.
     pub async fn note(&self, id: ActionId, text: impl Into<String>) -> Result<()> {
         self.fetch(id).await?;

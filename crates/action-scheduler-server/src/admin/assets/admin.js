@@ -133,6 +133,7 @@
   const count = () => {
     const chosen = boxes().filter((box) => box.checked).length;
     for (const place of document.querySelectorAll("[data-selected]")) place.textContent = chosen ? `${chosen} selected` : "";
+    document.getElementById("bulk")?.classList.toggle("chosen", chosen > 0);
     const box = all();
     if (box) {
       box.checked = chosen > 0 && chosen === boxes().length;
@@ -186,8 +187,12 @@
   }
 
   // A page that waits for something to be done looks again.
-  const wait = document.querySelector("[data-refresh]");
-  if (wait) setInterval(refresh, 1000);
+  if (document.querySelector("[data-refresh]")) {
+    const again = setInterval(async () => {
+      await refresh();
+      if (!document.querySelector("[data-refresh]")) clearInterval(again);
+    }, 1000);
+  }
 
   // Keyboard. Never while someone types, holds a modifier, or a dialog is open.
   const places = { o: "/", a: "/actions", s: "/schedules", h: "/hooks", u: "/groups", r: "/runners", c: "/settings" };

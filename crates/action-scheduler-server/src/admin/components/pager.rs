@@ -20,14 +20,14 @@ pub(in crate::admin) struct Pager {
 /// The steps.
 pub(in crate::admin) fn pager(pager: &Pager) -> Markup {
     let step = |href: &Option<String>, rel: &str, content: Markup| match href {
-        Some(href) => html! { a .button .quiet href=(href) rel=(rel) { (content) } },
-        None => html! { span .button .quiet .off aria-hidden="true" { (content) } },
+        Some(href) => html! { a .button href=(href) rel=(rel) { (content) } },
+        None => html! {},
     };
     html! {
         nav .pager aria-label="Pages" {
             p .shown { (pager.shown) }
             div .steps {
-                @if let Some(first) = &pager.first { a .button .quiet href=(first) { "First" } }
+                @if let Some(first) = &pager.first { a .button href=(first) { "First" } }
                 (step(&pager.previous, "prev", html! { (icon(Icon::ChevronLeft)) "Previous" }))
                 (step(&pager.next, "next", html! { "Next" (icon(Icon::ChevronRight)) }))
             }
