@@ -81,8 +81,8 @@ impl Visit {
     }
 
     /// Whether a hook is left to remote workers.
-    pub(super) fn is_remote(&self, _hook: &Hook) -> bool {
-        false
+    pub(super) fn is_remote(&self, hook: &Hook) -> bool {
+        self.site.scheduler().remote_hooks().iter().any(|pattern| pattern.matches(hook))
     }
 
     /// What the last answer left for this page.
