@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use action_scheduler::policy::HookPattern;
 use action_scheduler_server::ServerConfig;
 use action_scheduler_server::access::check_base_path;
 use action_scheduler_server::config::{
@@ -112,7 +113,6 @@ impl ServerOptions {
             body: max_body.unwrap_or(defaults.limits.body),
             page: file.max_page.unwrap_or(defaults.limits.page),
             time: file.request_timeout.unwrap_or(defaults.limits.time),
-            ..defaults.limits
         };
         Ok(ServerConfig {
             base_path: base_path.or_else(path_of_url).unwrap_or_default(),
@@ -158,8 +158,9 @@ pub fn rows(
         ("max_page", server.limits.page.to_string()),
         ("request_timeout", short(server.limits.time)),
     ];
-    if config.server.masked_hooks > 0 {
-        values.push(("mask", format!("{} patterns of hooks", config.server.masked_hooks)));
+    let masked: Vec<&str> = config.server.masked_hooks.iter().map(HookPattern::as_str).collect();
+    if !masked.is_empty() {
+        values.push(("mask", format!("fields of {}", masked.join(", "))));
     }
     values.into_iter().map(|(key, value)| (key, value, from(key))).collect()
 }

@@ -41,8 +41,8 @@ pub struct ServerSection {
     pub request_timeout: Option<Duration>,
     /// Fields of args that are never shown.
     pub masks: Masks,
-    /// How many patterns of hooks they are for.
-    pub masked_hooks: usize,
+    /// The hooks they are for.
+    pub masked_hooks: Vec<HookPattern>,
 }
 
 impl ServerSection {
@@ -93,8 +93,8 @@ impl ServerSection {
     fn mask(&mut self, pattern: &str, item: &Item<'_, '_>) {
         let pattern = item.checked(pattern.parse::<HookPattern>());
         let Some((pattern, fields)) = pattern.zip(item.texts()) else { return };
-        if item.checked(self.masks.add(pattern, &fields)).is_some() {
-            self.masked_hooks += 1;
+        if item.checked(self.masks.add(pattern.clone(), &fields)).is_some() {
+            self.masked_hooks.push(pattern);
         }
     }
 }

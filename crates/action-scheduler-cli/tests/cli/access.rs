@@ -129,3 +129,38 @@ fn an_open_address_takes_someone_who_may_sign_in_and_a_port_that_is_free() {
     assert_eq!(refused.code, 1, "{refused:#?}");
     assert!(refused.stderr.contains(&format!("cannot listen on {address}")), "{}", refused.stderr);
 }
+
+#[test]
+fn settings_of_the_server_come_from_flag_environment_or_file() {
+    let sandbox = Sandbox::with_config(
+        "[server]\nlisten = \"127.0.0.1:7000\"\npublic_url = \"https://a.example/jobs\"\n\
+         trusted_proxies = [\"10.0.0.0/8\"]\n[server.mask]\n\"pay_*\" = [\"card\"]\n",
+    );
+    let settings = |args: &[&str]| {
+        let mut command = sandbox.command(&[&["check-config", "--json"], args].concat());
+        command.env_remove("ACTION_SCHEDULER_SERVER_LISTEN");
+        command.env("ACTION_SCHEDULER_SERVER_TRUSTED_PROXIES", "10.0.0.1,::1");
+        let json: serde_json::Value = serde_json::from_str(&outcome(command).stdout).unwrap();
+        move |key: &str| {
+            let setting = &json["settings"][format!("server.{key}")];
+            format!("{} {}", setting["value"].as_str().unwrap(), setting["from"].as_str().unwrap())
+        }
+    };
+    let setting = settings(&[]);
+    assert_eq!(setting("listen"), "127.0.0.1:7000 action-scheduler.toml:2");
+    assert_eq!(setting("base_path"), "/jobs default");
+    assert_eq!(
+        setting("trusted_proxies"),
+        "10.0.0.1/32, ::1/128 ACTION_SCHEDULER_SERVER_TRUSTED_PROXIES"
+    );
+    assert_eq!(setting("mask"), "fields of pay_* action-scheduler.toml:5");
+    assert_eq!(settings(&["--listen", "127.0.0.1:1"])("listen"), "127.0.0.1:1 --listen");
+    let wrong = sandbox.run(&["check-config", "--base-path", "/other", "--listen", "127.0.0.1:1"]);
+    assert_eq!(wrong.code, 2);
+    assert!(wrong.stderr.contains("is not the base path \"/other\""), "{}", wrong.stderr);
+    let half = sandbox.run(&["check-config", "--tls-key", "k", "--listen", "127.0.0.1:1"]);
+    assert!(half.code == 2 && half.stderr.contains("--tls-certificate"), "{}", half.stderr);
+    let none = ["--tls-key", "k.pem", "--tls-certificate", "c.pem", "--listen", "127.0.0.1:1"];
+    let none = sandbox.run(&[&["check-config"][..], &none].concat());
+    assert!(none.code == 2 && none.stderr.contains("c.pem"), "{}", none.stderr);
+}

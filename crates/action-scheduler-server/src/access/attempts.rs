@@ -8,6 +8,7 @@ use std::time::Duration;
 use governor::clock::{Clock, DefaultClock};
 use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::DashMapStateStore;
+use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 
 use super::accounts::UserName;
@@ -16,6 +17,8 @@ use super::accounts::UserName;
 const PER_ADDRESS: (u32, Duration) = (20, Duration::from_secs(3));
 /// For one user: so many at once, and one more in this time.
 const PER_USER: (u32, Duration) = (10, Duration::from_secs(10));
+/// Records of failures: so many at once, and one more in this time. Whoever has many addresses must not fill the store.
+const KEPT: (u32, Duration) = (100, Duration::from_secs(10));
 /// How many addresses or users are remembered before those are forgotten that have all their attempts again.
 const REMEMBERED: usize = 10_000;
 
@@ -26,6 +29,7 @@ pub(crate) struct Attempts<C: Clock = DefaultClock> {
     clock: C,
     of_address: Limiter<IpAddr, C>,
     of_user: Limiter<UserName, C>,
+    kept: RateLimiter<NotKeyed, InMemoryState, C, NoOpMiddleware<<C as Clock>::Instant>>,
 }
 
 impl<C: Clock + Clone> Attempts<C> {
@@ -36,6 +40,7 @@ impl<C: Clock + Clone> Attempts<C> {
                 DashMapStateStore::default(),
                 clock.clone(),
             ),
+            kept: RateLimiter::direct_with_clock(quota(KEPT), clock.clone()),
             of_user: RateLimiter::new(quota(PER_USER), DashMapStateStore::default(), clock.clone()),
             clock,
         }
@@ -49,6 +54,11 @@ impl<C: Clock + Clone> Attempts<C> {
     /// Counts an attempt for a user, who need not exist; else says how long to wait.
     pub(crate) fn with_name(&self, user: &UserName) -> Result<(), Duration> {
         self.count(&self.of_user, user)
+    }
+
+    /// Whether one more failure is to be kept as a record.
+    pub(crate) fn is_failure_kept(&self) -> bool {
+        self.kept.check().is_ok()
     }
 
     fn count<K: Hash + Eq + Clone>(
@@ -114,6 +124,15 @@ mod tests {
         attempts.with_name(&bob).unwrap();
         clock.advance(Duration::from_secs(10));
         attempts.with_name(&ada).unwrap();
+    }
+
+    #[test]
+    fn a_flood_of_failures_fills_no_store() {
+        let clock = FakeRelativeClock::default();
+        let attempts = Attempts::new(clock.clone());
+        assert_eq!((0..1000).filter(|_| attempts.is_failure_kept()).count(), 100);
+        clock.advance(Duration::from_secs(10));
+        assert!(attempts.is_failure_kept() && !attempts.is_failure_kept());
     }
 
     #[test]

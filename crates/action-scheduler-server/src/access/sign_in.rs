@@ -119,7 +119,11 @@ async fn check(
         // What was typed as a name may be a password.
         let who = name.map_or_else(|| "no name".to_owned(), |name| format!("user {name}"));
         let by = Actor { name: who.clone(), address: Some(client.address) };
-        access.accounts().note(AuditEvent::SignInFailed, &by, who).await;
+        let accounts = access.accounts();
+        match access.attempts().is_failure_kept() {
+            true => accounts.note(AuditEvent::SignInFailed, &by, who).await,
+            false => drop(accounts.tell(AuditEvent::SignInFailed, &by, who)),
+        }
     }
     Ok(found.map(|user| SessionOwner::user(&user)))
 }

@@ -1,5 +1,8 @@
 //! The server from the outside, over HTTP: one binary, a file per subject.
 
+// In the helpers of tests, too, a panic is how a test fails.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod access;
 mod access_page;
 mod admin;

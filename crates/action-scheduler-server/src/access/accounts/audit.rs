@@ -90,14 +90,18 @@ impl Accounts {
 
     /// Notes something down. What happened has happened: when it cannot be stored, the log line remains.
     pub(crate) async fn note(&self, event: AuditEvent, by: &Actor, about: String) {
-        let at = self.now();
-        let (who, address) = (by.name.clone(), by.address);
-        let from = address.map(|address| address.to_string());
-        tracing::info!(target: "audit", who, from, about, "{event}");
-        let entry = AuditEntry { at, event, who, address, about };
+        let entry = self.tell(event, by, about);
         if let Err(error) = self.keep(&entry).await {
             tracing::error!(%error, "an audit entry was not stored");
         }
+    }
+
+    /// Writes the line in the log alone, where records would be too many.
+    pub(crate) fn tell(&self, event: AuditEvent, by: &Actor, about: String) -> AuditEntry {
+        let (who, address) = (by.name.clone(), by.address);
+        let from = address.map(|address| address.to_string());
+        tracing::info!(target: "audit", who, from, about, "{event}");
+        AuditEntry { at: self.now(), event, who, address, about }
     }
 
     async fn keep(&self, entry: &AuditEntry) -> Result<()> {
