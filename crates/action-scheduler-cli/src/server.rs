@@ -74,8 +74,10 @@ impl ServerOptions {
                 // A port that nobody asked for may as well be another.
                 let port_taken =
                     if asked.is_none() { PortTaken::TakeAnother } else { PortTaken::Fail };
-                let config = self.resolve_others(config)?;
-                Ok(Some(ServerConfig { listen, port_taken, ..config }))
+                let file = config;
+                let config = self.resolve_others(file)?;
+                let alerts = file.bind_alerts()?;
+                Ok(Some(ServerConfig { listen, port_taken, alerts, ..config }))
             }
         }
     }

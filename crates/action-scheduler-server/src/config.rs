@@ -9,6 +9,7 @@ use action_scheduler::RunnerConfig;
 use crate::about::About;
 pub use crate::access::accounts::SessionTimes;
 pub use crate::access::{Masks, Network, PublicUrl};
+use crate::observe::alerts::Alerts;
 
 /// How the server works.
 #[derive(Debug, Clone)]
@@ -32,6 +33,8 @@ pub struct ServerConfig {
     pub masks: Masks,
     /// What a request may cost.
     pub limits: Limits,
+    /// What is watched for, and who is told.
+    pub alerts: Alerts,
     /// How the server was started, for the page of settings (nothing is said).
     pub about: About,
     /// How the runner of this process works, if it has one: pages explain by it why an action waits.
@@ -84,6 +87,7 @@ impl Default for ServerConfig {
             sessions: SessionTimes::default(),
             masks: Masks::default(),
             limits: Limits::default(),
+            alerts: Alerts::default(),
             about: About::default(),
             runner: None,
         }

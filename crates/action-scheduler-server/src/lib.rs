@@ -27,5 +27,6 @@ mod site;
 mod tls;
 
 pub use config::ServerConfig;
+pub use observe::alerts;
 pub use server::{Server, ServerError, check, sign_in_link};
 pub use tls::TlsError;

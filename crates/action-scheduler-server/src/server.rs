@@ -10,11 +10,13 @@ use axum::http::Uri;
 use axum::middleware::from_fn_with_state;
 use axum_server::Handle;
 use tokio::net::TcpListener;
+use tokio_util::task::AbortOnDropHandle;
 use tower::ServiceBuilder;
 
 use crate::access::accounts::{AccountError, Accounts, Actor, Secret};
 use crate::access::check_base_path;
 use crate::config::{PortTaken, ServerConfig};
+use crate::observe::alerts::Watch;
 use crate::site::Site;
 use crate::tls::{self, Tls, TlsError};
 use crate::{access, admin, api, http, observe};
@@ -129,6 +131,8 @@ impl Server {
 
     /// Answers until it is told to stop.
     pub async fn run(self, shutdown: Shutdown) -> Result<(), ServerError> {
+        let watch = Watch::new(self.site.scheduler().clone(), self.site.config().alerts.clone());
+        let watching = AbortOnDropHandle::new(tokio::spawn(watch.keep(shutdown.clone())));
         let patience = self.site.config().limits.time;
         let routes = routes(self.site).into_make_service_with_connect_info::<SocketAddr>();
         let listener = self.listener.into_std()?;
@@ -155,6 +159,7 @@ impl Server {
             }
         };
         stopper.abort();
+        drop(watching);
         served?;
         Ok(())
     }
@@ -209,6 +214,7 @@ fn routes(site: Site) -> Router {
     // Troubles of known callers within, those of requests that are refused before around it.
     let all = all
         .layer(show_troubles())
+        .layer(from_fn_with_state(site.clone(), observe::count_requests))
         .layer(from_fn_with_state(site.clone(), access::identify))
         .layer(show_troubles())
         .layer(from_fn_with_state(site.clone(), http::security_headers));

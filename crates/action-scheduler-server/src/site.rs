@@ -5,11 +5,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use action_scheduler::store::{Tally, TallyBy};
-use action_scheduler::{Args, Hook, Result, Scheduler};
+use action_scheduler::{Args, Hook, Observer, Result, Scheduler};
 
 use crate::access::{Access, Caller};
 use crate::admin::Jobs;
 use crate::config::ServerConfig;
+use crate::observe::Metrics;
+use crate::observe::alerts::{self, Incident};
 
 /// The scheduler, and what the server keeps beside it. Cheap to clone; all clones are one.
 #[derive(Clone)]
@@ -20,13 +22,16 @@ struct Inner {
     config: ServerConfig,
     access: Access,
     jobs: Jobs,
+    metrics: Arc<Metrics>,
 }
 
 impl Site {
     /// For a server that listens on this address.
     pub(crate) fn new(scheduler: Scheduler, config: ServerConfig, address: SocketAddr) -> Self {
         let access = Access::new(scheduler.store().clone(), address);
-        Self(Arc::new(Inner { scheduler, config, access, jobs: Jobs::default() }))
+        let metrics = Arc::new(Metrics::new());
+        scheduler.observe(Arc::clone(&metrics) as Arc<dyn Observer>);
+        Self(Arc::new(Inner { scheduler, config, access, jobs: Jobs::default(), metrics }))
     }
 
     /// The scheduler in the name of the server itself: for looking things up.
@@ -52,6 +57,16 @@ impl Site {
     /// Changes to many actions that are at work.
     pub(crate) fn jobs(&self) -> &Jobs {
         &self.0.jobs
+    }
+
+    /// What is counted for Prometheus.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// The alerts that are on, the oldest first.
+    pub(crate) async fn incidents(&self) -> Result<Vec<Incident>> {
+        alerts::open(&self.0.scheduler).await
     }
 
     /// The URL path of something on this server: `/actions` below the base path.

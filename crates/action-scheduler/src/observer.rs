@@ -3,6 +3,8 @@
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::action::{ActionId, Attempt, ChainId, ClaimId, Hook, RunnerId};
 
 /// Is told of every event, in the order they become known here, on the task that caused it: it must be quick.
@@ -137,6 +139,15 @@ pub enum Event {
         hook: Hook,
         /// The runner, where it is known.
         runner: Option<RunnerId>,
+    },
+    /// A runner was found dead, and what it held was taken from it. Each process that found it so tells of it.
+    RunnerLost {
+        /// The runner.
+        runner: RunnerId,
+        /// Where it ran: host and process.
+        name: String,
+        /// When it was found.
+        at: Timestamp,
     },
     /// Claimed actions of dead runners went back to the queue (`reset_action`).
     Reset {

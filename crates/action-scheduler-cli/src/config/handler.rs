@@ -96,23 +96,29 @@ impl WebhookSection {
 }
 
 impl Secret {
-    /// The secret itself. A message never holds it.
+    /// A signing secret. A message never holds it.
     fn read(&self) -> Result<signature::Secret, String> {
-        let (text, place) = match self {
+        self.text()?.parse().map_err(|error| format!("the secret in {}: {error}", self.place()))
+    }
+
+    /// Where it is, for people.
+    fn place(&self) -> String {
+        match self {
+            Secret::Env(name) => format!("the environment variable {name:?}"),
+            Secret::File(file) => format!("the file {:?}", file.display()),
+        }
+    }
+
+    /// The secret itself, without white space around it. A message never holds it.
+    pub(super) fn text(&self) -> Result<String, String> {
+        let text = match self {
             Secret::Env(name) => {
-                let text = std::env::var(name).map_err(|_| {
-                    format!("`secret_env`: the environment variable {name:?} is not set")
-                })?;
-                (text, format!("the environment variable {name:?}"))
+                std::env::var(name).map_err(|_| format!("{} is not set", self.place()))?
             }
-            Secret::File(file) => {
-                let place = format!("the file {:?}", file.display());
-                let text = std::fs::read_to_string(file)
-                    .map_err(|error| format!("`secret_file`: {place} cannot be read: {error}"))?;
-                (text, place)
-            }
+            Secret::File(file) => std::fs::read_to_string(file)
+                .map_err(|error| format!("{} cannot be read: {error}", self.place()))?,
         };
-        text.trim().parse().map_err(|error| format!("the secret in {place}: {error}"))
+        Ok(text.trim().to_owned())
     }
 }
 
@@ -244,7 +250,7 @@ fn remote(section: &mut Section<'_, '_>, has_priority: bool) -> bool {
     }
 }
 
-fn command(section: &mut Section<'_, '_>, folder: &Path) -> Option<CommandSection> {
+pub(super) fn command(section: &mut Section<'_, '_>, folder: &Path) -> Option<CommandSection> {
     let argv = section.item("command").and_then(|item| {
         let argv = item.program()?;
         match argv.first().is_none_or(String::is_empty) {
@@ -275,7 +281,7 @@ fn command(section: &mut Section<'_, '_>, folder: &Path) -> Option<CommandSectio
     })
 }
 
-fn webhook(section: &mut Section<'_, '_>, folder: &Path) -> Option<WebhookSection> {
+pub(super) fn webhook(section: &mut Section<'_, '_>, folder: &Path) -> Option<WebhookSection> {
     let url = section.item("webhook").and_then(|item| item.text());
     let secret_env = section.item("secret_env").and_then(|item| item.text_or_texts());
     let secret_file = section.item("secret_file").and_then(|item| item.text_or_texts());

@@ -2,6 +2,7 @@
 //!
 //! Every key is described in `docs/configuration.md`.
 
+mod alerts;
 pub mod handler;
 mod policy;
 mod read;
@@ -15,11 +16,13 @@ use std::path::{Path, PathBuf};
 use action_scheduler::handler::Handlers;
 use action_scheduler::policy::{HookPattern, PolicyChange};
 use action_scheduler::{Policies, Policy};
+use action_scheduler_server::alerts::Alerts;
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use toml::de::DeTable;
 
+pub use self::alerts::AlertsSection;
 pub use self::handler::HandlerConfig;
 pub use self::policy::{changed_rows, rows as policy_rows};
 pub use self::read::Problem;
@@ -49,6 +52,8 @@ pub struct Config {
     pub clean_interval: Option<CleanInterval>,
     /// The web admin and the HTTP API.
     pub server: ServerSection,
+    /// What is watched for, and who is told.
+    pub alerts: AlertsSection,
     /// The policy of all hooks.
     pub policy: Policy,
     /// What differs from it, by pattern.
@@ -110,6 +115,9 @@ impl Config {
             self.runner = RunnerSection::read(section);
         }
         self.clean_interval = root.section("cleaner").and_then(runner::read_cleaner);
+        if let Some(section) = root.section("alerts") {
+            self.alerts = AlertsSection::read(section, folder);
+        }
         if let Some(section) = root.section("server") {
             self.server = ServerSection::read(section, folder);
         }
@@ -147,17 +155,26 @@ impl Config {
     pub fn bind(&self) -> Result<Handlers> {
         let mut handlers = Handlers::default();
         for handler in &self.handlers {
-            let bound = handler.call.bind().map_err(|problem| {
-                let file = self.file.as_deref().map(|file| file.display().to_string());
-                let problem = Problem { line: Some(handler.line), message: problem };
-                BadInput(refusal(&file.unwrap_or_default(), &[problem]))
-            })?;
+            let bound =
+                handler.call.bind().map_err(|problem| self.refused(handler.line, problem))?;
             match bound {
                 Some(bound) => handlers.bind(handler.pattern.clone(), handler.priority, bound),
                 None => handlers.bind_remote(handler.pattern.clone()),
             }
         }
         Ok(handlers)
+    }
+
+    /// The alerts, ready to be told. Secrets are read here.
+    pub fn bind_alerts(&self) -> Result<Alerts> {
+        Ok(self.alerts.bind().map_err(|(line, problem)| self.refused(line, problem))?)
+    }
+
+    /// A problem that shows only when what stands at a line is put to use.
+    fn refused(&self, line: usize, message: String) -> BadInput {
+        let file = self.file.as_deref().map(|file| file.display().to_string());
+        let problem = Problem { line: Some(line), message };
+        BadInput(refusal(&file.unwrap_or_default(), &[problem]))
     }
 
     /// The line that sets a key, such as `runner.workers`.

@@ -306,7 +306,7 @@ async fn where_others_can_reach_it_someone_must_be_able_to_sign_in() {
     let config = ServerConfig { listen: "0.0.0.0:0".parse().unwrap(), ..ServerConfig::default() };
     Server::bind(scheduler.clone(), config.clone()).await.expect("there is a token");
     let by = Actor::command_line();
-    accounts(&server).revoke_token(&"test".parse().unwrap(), &by).await.unwrap();
+    accounts(&server).revoke_token(&server.token_name.parse().unwrap(), &by).await.unwrap();
     let refused = Server::bind(scheduler.clone(), config).await.err().expect("a refusal");
     assert!(matches!(refused, ServerError::NobodyMaySignIn { .. }));
     assert!(refused.to_string().contains("action-scheduler user add NAME"), "{refused}");

@@ -1,6 +1,7 @@
 //! A server of its own for each test, over a store in memory.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Once};
 
 use action_scheduler::time::Clock;
@@ -18,6 +19,8 @@ pub struct Running {
     /// Who asks: a program with a token that may do everything.
     pub client: Client,
     pub address: SocketAddr,
+    /// The name of the client's token.
+    pub token_name: String,
     serving: JoinHandle<()>,
 }
 
@@ -41,13 +44,16 @@ impl Running {
     /// A server over this scheduler, on a port of its own.
     pub async fn over(scheduler: Scheduler, mut config: ServerConfig) -> Self {
         config.listen.set_port(0);
-        let secret = token(&scheduler, "test", "admin,work").await;
+        static SERVERS: AtomicU32 = AtomicU32::new(0);
+        let number = SERVERS.fetch_add(1, Ordering::Relaxed);
+        let token_name = format!("test-{number}");
+        let secret = token(&scheduler, &token_name, "admin,work").await;
         let server = Server::bind(scheduler.clone(), config).await.expect("a free port");
         let address = server.address();
         let serving = tokio::spawn(async move {
             server.run(Shutdown::new()).await.expect("serving");
         });
-        Self { scheduler, client: client_with(&secret), address, serving }
+        Self { scheduler, client: client_with(&secret), address, token_name, serving }
     }
 
     /// A GET of a path, to be sent.

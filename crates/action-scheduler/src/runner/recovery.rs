@@ -21,8 +21,11 @@ pub(crate) async fn recover(
     own: Option<RunnerId>,
 ) -> Result<()> {
     let store = scheduler.store();
-    let dead = watched.dead(store.runners().await?, own);
+    let runners = store.runners().await?;
+    let dead = watched.dead(&runners, own);
+    let lost = dead.clone();
     let recovery = store.recover(dead, scheduler.context()).await?;
+    tell_of_lost(scheduler, &lost, &runners).await?;
     if recovery.released > 0 {
         tracing::warn!(
             actions = recovery.released,
@@ -65,6 +68,22 @@ pub(crate) async fn recover(
     Ok(())
 }
 
+/// Tells of runners that are no longer known; one that has beaten meanwhile still is.
+async fn tell_of_lost(scheduler: &Scheduler, dead: &[DeadRunner], before: &[Runner]) -> Result<()> {
+    if dead.is_empty() || scheduler.observers().is_empty() {
+        return Ok(());
+    }
+    let now = scheduler.now();
+    let after = scheduler.store().runners().await?;
+    let is_known = |id| after.iter().any(|runner| runner.id == id);
+    for dead in dead.iter().filter(|dead| !is_known(dead.id)) {
+        let name = before.iter().find(|runner| runner.id == dead.id);
+        let name = name.map(|runner| runner.runner.name.clone()).unwrap_or_default();
+        scheduler.observers().tell(&Event::RunnerLost { runner: dead.id, name, at: now });
+    }
+    Ok(())
+}
+
 fn reason(stranded: &Stranded) -> String {
     match stranded.runner {
         Some(runner) => format!("runner {runner} died while this was in-progress"),
@@ -97,21 +116,21 @@ impl Watched {
     }
 
     /// The runners that have not beaten for their lease, or whose process is known to have ended.
-    fn dead(&mut self, runners: Vec<Runner>, own: Option<RunnerId>) -> Vec<DeadRunner> {
+    fn dead(&mut self, runners: &[Runner], own: Option<RunnerId>) -> Vec<DeadRunner> {
         self.dead_at(Instant::now(), runners, own)
     }
 
     fn dead_at(
         &mut self,
         now: Instant,
-        runners: Vec<Runner>,
+        runners: &[Runner],
         own: Option<RunnerId>,
     ) -> Vec<DeadRunner> {
         let since = self.looked.replace(now).map(|looked| now.duration_since(looked));
         let more = since.unwrap_or_default().min(self.every);
         let mut dead = Vec::new();
         let mut present = HashMap::with_capacity(runners.len());
-        for other in runners.into_iter().filter(|other| Some(other.id) != own) {
+        for other in runners.iter().filter(|other| Some(other.id) != own) {
             let lasts = match self.others.get(&other.id) {
                 Some(silence) if silence.beats == other.beats => silence.lasts + more,
                 _ => Duration::ZERO,
@@ -165,7 +184,7 @@ mod tests {
         let mut watched = Watched::new(LEASE / 4);
         looks.into_iter().find_map(|(second, beats)| {
             let now = begun + Duration::from_secs(second);
-            let dead = watched.dead_at(now, vec![other(beats)], Some(id(1)));
+            let dead = watched.dead_at(now, &[other(beats)], Some(id(1)));
             (!dead.is_empty()).then_some(second)
         })
     }
