@@ -130,6 +130,7 @@ impl Server {
     /// Answers until it is told to stop.
     pub async fn run(self, shutdown: Shutdown) -> Result<(), ServerError> {
         let patience = self.site.config().limits.time;
+        let sampling = tokio::spawn(admin::keep_depth(self.site.clone(), shutdown.clone()));
         let routes = routes(self.site).into_make_service_with_connect_info::<SocketAddr>();
         let listener = self.listener.into_std()?;
         let handle = Handle::new();
@@ -155,6 +156,7 @@ impl Server {
             }
         };
         stopper.abort();
+        sampling.abort();
         served?;
         Ok(())
     }
