@@ -134,6 +134,7 @@ impl Server {
         let watch = Watch::new(self.site.scheduler().clone(), self.site.config().alerts.clone());
         let watching = AbortOnDropHandle::new(tokio::spawn(watch.keep(shutdown.clone())));
         let patience = self.site.config().limits.time;
+        let sampling = tokio::spawn(admin::keep_depth(self.site.clone(), shutdown.clone()));
         let routes = routes(self.site).into_make_service_with_connect_info::<SocketAddr>();
         let listener = self.listener.into_std()?;
         let handle = Handle::new();
@@ -160,6 +161,7 @@ impl Server {
         };
         stopper.abort();
         drop(watching);
+        sampling.abort();
         served?;
         Ok(())
     }
