@@ -18,6 +18,8 @@ pub struct Running {
     /// Who asks: a program with a token that may do everything.
     pub client: Client,
     pub address: SocketAddr,
+    /// Tells the server to stop.
+    pub shutdown: Shutdown,
     serving: JoinHandle<()>,
 }
 
@@ -44,10 +46,17 @@ impl Running {
         let secret = token(&scheduler, "test", "admin,work").await;
         let server = Server::bind(scheduler.clone(), config).await.expect("a free port");
         let address = server.address();
+        let shutdown = Shutdown::new();
+        let stopping = shutdown.clone();
         let serving = tokio::spawn(async move {
-            server.run(Shutdown::new()).await.expect("serving");
+            server.run(stopping).await.expect("serving");
         });
-        Self { scheduler, client: client_with(&secret), address, serving }
+        Self { scheduler, client: client_with(&secret), address, shutdown, serving }
+    }
+
+    /// Waits until the server has stopped.
+    pub async fn stopped(&mut self) {
+        (&mut self.serving).await.expect("the server");
     }
 
     /// A GET of a path, to be sent.

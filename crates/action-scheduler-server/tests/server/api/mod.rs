@@ -4,7 +4,9 @@ mod actions;
 mod bad_input;
 mod chains;
 mod document;
+mod events;
 mod lists;
+mod once;
 
 use std::time::Duration;
 
