@@ -31,10 +31,7 @@ impl Running {
 
     /// A server with this config, on a port of its own.
     pub async fn with_config(config: ServerConfig) -> Self {
-        static PROVIDER: Once = Once::new();
-        PROVIDER.call_once(|| {
-            rustls::crypto::ring::default_provider().install_default().expect("the first one");
-        });
+        crypto();
         let clock = Clock::manual(testkit::conformance::NOON.parse().expect("a date"));
         let scheduler = Scheduler::builder(Arc::new(MemoryStore::new(clock))).build();
         Self::over(scheduler, config).await
@@ -68,6 +65,14 @@ impl Running {
     pub fn post(&self, path: &str) -> RequestBuilder {
         self.client.post(format!("http://{}{path}", self.address))
     }
+}
+
+/// Chooses the cryptography of this process, once.
+pub fn crypto() {
+    static PROVIDER: Once = Once::new();
+    PROVIDER.call_once(|| {
+        rustls::crypto::ring::default_provider().install_default().expect("the first one");
+    });
 }
 
 /// The secret of a new token.

@@ -7,6 +7,7 @@ mod document;
 mod events;
 mod lists;
 mod once;
+mod webhooks;
 
 use std::time::Duration;
 
