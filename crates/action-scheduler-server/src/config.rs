@@ -1,6 +1,7 @@
 //! How the server works.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -101,12 +102,28 @@ pub struct Limits {
     pub body: usize,
     /// The most actions or entries on a page (1000).
     pub page: u32,
-    /// How long a request may take, long polls aside (30 s).
+    /// How long a request may take to arrive, and after that to be answered (30 s).
     pub time: Duration,
+    /// How long the headers of a request may take to arrive; a connection may be silent as long (20 s).
+    pub headers: Duration,
+    /// How many connections may be open at once (5000).
+    pub connections: usize,
+    /// How many may listen to events at once (500).
+    pub listeners: usize,
+    /// How many requests a second one client may send, this machine aside (1000); `None` is any number.
+    pub rate: Option<NonZeroU32>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body: 8 * 1024 * 1024, page: 1000, time: Duration::from_secs(30) }
+        Self {
+            body: 8 * 1024 * 1024,
+            page: 1000,
+            time: Duration::from_secs(30),
+            headers: Duration::from_secs(20),
+            connections: 5000,
+            listeners: 500,
+            rate: NonZeroU32::new(1000),
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! Data flows one way: a request is identified ([`access`]), reaches a handler of the API ([`api`]) or a page of the admin
 //! ([`admin`]), and these call [`action_scheduler::Scheduler`] in the name of the caller. Nothing here holds SQL.
 //!
-//! - [`server`] listens, with or without TLS, and puts the routes together.
+//! - [`server`] puts the routes together; [`connections`] accepts those who ask, with or without TLS.
 //! - [`site`] is what every request gets: the scheduler and what is kept beside it.
 //! - [`http`] is what all answers have in common: problems, limits, headers, request ids.
 //! - [`access`] says who calls and what they may do: users, sessions, tokens.
@@ -20,6 +20,7 @@ pub mod access;
 mod admin;
 mod api;
 pub mod config;
+mod connections;
 mod http;
 mod observe;
 mod server;

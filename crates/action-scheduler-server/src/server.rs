@@ -8,7 +8,6 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::Uri;
 use axum::middleware::from_fn_with_state;
-use axum_server::Handle;
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 use tower::ServiceBuilder;
@@ -19,7 +18,7 @@ use crate::config::{PortTaken, ServerConfig};
 use crate::observe::alerts::Watch;
 use crate::site::Site;
 use crate::tls::{self, Tls, TlsError};
-use crate::{access, admin, api, http, observe};
+use crate::{access, admin, api, connections, http, observe};
 
 /// A server that listens. Nothing is answered until [`Server::run`].
 pub struct Server {
@@ -131,37 +130,22 @@ impl Server {
 
     /// Answers until it is told to stop.
     pub async fn run(self, shutdown: Shutdown) -> Result<(), ServerError> {
+        let limits = self.site.config().limits.clone();
+        let keeping = tokio::spawn(self.site.clone().keep(shutdown.clone()));
         let watch = Watch::new(self.site.scheduler().clone(), self.site.config().alerts.clone());
         let watching = AbortOnDropHandle::new(tokio::spawn(watch.keep(shutdown.clone())));
-        let patience = self.site.config().limits.time;
-        let sampling = tokio::spawn(admin::keep_depth(self.site.clone(), shutdown.clone()));
-        let routes = routes(self.site).into_make_service_with_connect_info::<SocketAddr>();
-        let listener = self.listener.into_std()?;
-        let handle = Handle::new();
-        let stopper = {
-            let handle = handle.clone();
-            tokio::spawn(async move {
-                shutdown.stopping().await;
-                handle.graceful_shutdown(Some(patience));
-                shutdown.stopping_at_once().await;
-                handle.shutdown();
-            })
-        };
-        let served = match self.tls {
-            Some(tls) => {
-                let server = axum_server::from_tcp_rustls(listener, tls.config())?;
-                let reading = tokio::spawn(tls.keep());
-                let served = server.http1_only().handle(handle).serve(routes).await;
-                reading.abort();
-                served
-            }
-            None => {
-                axum_server::from_tcp(listener)?.http1_only().handle(handle).serve(routes).await
-            }
-        };
-        stopper.abort();
-        drop(watching);
-        sampling.abort();
+        let depth = admin::keep_depth(self.site.clone(), shutdown.clone());
+        let sampling = AbortOnDropHandle::new(tokio::spawn(depth));
+        let routes = routes(self.site);
+        let config = self.tls.as_ref().map(Tls::config);
+        let reading = self.tls.map(|tls| tokio::spawn(tls.keep()));
+        let served = connections::serve(self.listener, config, routes, &limits, shutdown).await;
+        // They end with the server.
+        keeping.abort();
+        drop((watching, sampling));
+        if let Some(reading) = reading {
+            reading.abort();
+        }
         served?;
         Ok(())
     }
@@ -218,9 +202,10 @@ fn routes(site: Site) -> Router {
         .layer(show_troubles())
         .layer(from_fn_with_state(site.clone(), observe::count_requests))
         .layer(from_fn_with_state(site.clone(), access::identify))
-        .layer(show_troubles())
-        .layer(from_fn_with_state(site.clone(), http::security_headers));
-    http::layers(all, &site).with_state(site)
+        .layer(show_troubles());
+    let all =
+        http::layers(all, &site).layer(from_fn_with_state(site.clone(), http::security_headers));
+    all.with_state(site)
 }
 
 /// The request for the root, with the same query.

@@ -1,11 +1,20 @@
 //! What every request gets.
 
+mod digest;
+pub(crate) mod news;
+
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use action_scheduler::store::{Tally, TallyBy};
-use action_scheduler::{Args, Hook, Observer, Result, Scheduler};
+use action_scheduler::{Args, Hook, Observer, Result, Scheduler, Shutdown};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+pub(crate) use self::digest::Digest;
+use self::digest::Digests;
+use self::news::News;
 
 use crate::access::{Access, Caller};
 use crate::admin::Jobs;
@@ -23,6 +32,10 @@ struct Inner {
     access: Access,
     jobs: Jobs,
     metrics: Arc<Metrics>,
+    digests: Digests,
+    news: Arc<News>,
+    listeners: Arc<Semaphore>,
+    closing: Shutdown,
 }
 
 impl Site {
@@ -31,7 +44,21 @@ impl Site {
         let access = Access::new(scheduler.store().clone(), address);
         let metrics = Arc::new(Metrics::new());
         scheduler.observe(Arc::clone(&metrics) as Arc<dyn Observer>);
-        Self(Arc::new(Inner { scheduler, config, access, jobs: Jobs::default(), metrics }))
+        let news = News::new();
+        scheduler.observe(news.clone());
+        let listeners = Arc::new(Semaphore::new(config.limits.listeners));
+        let (digests, closing) = (Digests::new(), Shutdown::new());
+        Self(Arc::new(Inner {
+            scheduler,
+            config,
+            access,
+            jobs: Jobs::default(),
+            metrics,
+            digests,
+            news,
+            listeners,
+            closing,
+        }))
     }
 
     /// The scheduler in the name of the server itself: for looking things up.
@@ -44,9 +71,14 @@ impl Site {
         self.0.scheduler.acting_as(caller.context())
     }
 
-    /// How many actions of each hook or group have each status, by name.
+    /// How many actions of each hook or group have each status, by name; of a short while ago if the store is large.
     pub(crate) async fn tallies(&self, by: TallyBy) -> Result<Vec<Tally>> {
-        self.0.scheduler.tally(by).await
+        // The first counts of a large store take a while.
+        match (self.digest(self.0.config.limits.time / 2).await?, by) {
+            (Some(digest), TallyBy::Hook) => Ok(digest.hooks.to_vec()),
+            (Some(digest), TallyBy::Group) => Ok(digest.groups.to_vec()),
+            (None, _) => self.0.scheduler.tally(by).await,
+        }
     }
 
     /// How the server works.
@@ -72,6 +104,35 @@ impl Site {
     /// The URL path of something on this server: `/actions` below the base path.
     pub(crate) fn path(&self, path: &str) -> String {
         format!("{}{path}", self.0.config.base_path)
+    }
+
+    /// Works in the background until it is told to stop, and then lets go of whoever waits for something to happen.
+    pub(crate) async fn keep(self, shutdown: Shutdown) {
+        let digests = self.0.digests.clone();
+        digests.keep(self.0.scheduler.clone(), shutdown.clone()).await;
+        shutdown.stopping().await;
+        self.0.closing.stop();
+    }
+
+    /// Completes when the server stops: long polls and streams end then.
+    pub(crate) async fn stopping(&self) {
+        self.0.closing.stopping().await;
+    }
+
+    /// Counts of the whole store: of now where that is quick, else of a short while ago. None if the first are still being
+    /// taken after as long as the caller would wait.
+    pub(crate) async fn digest(&self, patience: Duration) -> Result<Option<Digest>> {
+        self.0.digests.latest(&self.0.scheduler, patience).await
+    }
+
+    /// What happens to actions, as it becomes known here.
+    pub(crate) fn news(&self) -> &Arc<News> {
+        &self.0.news
+    }
+
+    /// Room for one more who listens to what happens; none if there are as many as may be.
+    pub(crate) fn room_to_listen(&self) -> Option<OwnedSemaphorePermit> {
+        self.0.listeners.clone().try_acquire_owned().ok()
     }
 
     /// Users, sessions and tokens.

@@ -66,6 +66,7 @@ const PROBLEMS: &[(&str, &str)] = &[
     ("NotFound", "There is no such thing."),
     ("NotAcceptable", "The caller accepts no JSON."),
     ("Conflict", "The present state does not allow this."),
+    ("TooSlow", "The body took too long to arrive."),
     ("TooLarge", "The body is too large."),
     ("UnsupportedMediaType", "The body is not JSON."),
     ("Invalid", "What was sent is not valid; `field` names what is at fault."),
@@ -114,6 +115,7 @@ fn add_problems(operation: &mut Operation) {
         add(status, name);
     }
     if operation.request_body.is_some() {
+        add("408", "TooSlow");
         add("413", "TooLarge");
         add("415", "UnsupportedMediaType");
     }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use action_scheduler::store::{ClaimsQuery, Stats};
-use action_scheduler::{RunnerId, Status};
+use action_scheduler::store::{ClaimsQuery, Stats, Tally};
+use action_scheduler::{Group, Hook, RunnerId, Status};
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
@@ -15,7 +16,7 @@ use utoipa_axum::routes;
 use super::shapes::{ClaimShape, PolicyShape, RunnerShape};
 use crate::access::Viewer;
 use crate::http::{FromParameters, Given, Parameters, Problem};
-use crate::site::Site;
+use crate::site::{Digest, Site};
 
 pub(super) fn routes() -> OpenApiRouter<Site> {
     OpenApiRouter::new()
@@ -32,6 +33,8 @@ pub(super) fn routes() -> OpenApiRouter<Site> {
 struct StatusReport {
     /// The time by the store's clock.
     now: Timestamp,
+    /// When all of this was counted: now, or a short while ago if the store is large.
+    counted_at: Timestamp,
     /// How many actions have each status.
     actions: BTreeMap<&'static str, StatusFigures>,
     /// How many are pending and due.
@@ -68,6 +71,8 @@ struct Hooks {
 struct HookReport {
     /// Its name.
     hook: String,
+    /// How many of its actions have each status, as of a short while ago if the store is large.
+    actions: BTreeMap<&'static str, u64>,
     /// Whether this server has a handler for it.
     handled: bool,
     /// The settings that hold for it here.
@@ -87,6 +92,8 @@ struct Groups {
 struct GroupReport {
     /// Its name; the default group is the empty text.
     group: String,
+    /// How many of its actions have each status, as of a short while ago if the store is large.
+    actions: BTreeMap<&'static str, u64>,
 }
 
 /// Which claims are asked for.
@@ -134,15 +141,33 @@ async fn get_status(
     Parameters(()): Parameters<()>,
 ) -> Result<Json<StatusReport>, Problem> {
     let scheduler = site.scheduler();
-    let stats = scheduler.stats().await?;
+    let digest = counted(&site).await?;
+    let stats = &digest.stats;
     Ok(Json(StatusReport {
         now: scheduler.now(),
-        actions: Status::ALL.into_iter().map(|status| figures(&stats, status)).collect(),
+        counted_at: digest.taken_at,
+        actions: Status::ALL.into_iter().map(|status| figures(stats, status)).collect(),
         past_due: stats.past_due,
         claims: stats.claims,
         runners: stats.runners,
         chains: stats.chains.iter().map(|(state, count)| (state.as_str(), *count)).collect(),
     }))
+}
+
+/// The counts of the whole, which may still be taken for the first time.
+async fn counted(site: &Site) -> Result<Digest, Problem> {
+    let patience = site.config().limits.time / 2;
+    site.digest(patience).await?.ok_or_else(|| {
+        let detail = "the actions are being counted for the first time; try again in a while";
+        let title = "The counts are not there yet";
+        Problem::other(StatusCode::SERVICE_UNAVAILABLE, "not-counted", title, detail)
+    })
+}
+
+fn counts(tallies: &[Tally], name: &str) -> BTreeMap<&'static str, u64> {
+    let tally = tallies.iter().find(|tally| tally.name == name);
+    let count = |status| tally.map_or(0, |tally| tally.count(status));
+    Status::ALL.into_iter().map(|status| (status.as_str(), count(status))).collect()
 }
 
 fn figures(stats: &Stats, status: Status) -> (&'static str, StatusFigures) {
@@ -172,7 +197,9 @@ async fn list_hooks(
 ) -> Result<Json<Hooks>, Problem> {
     let scheduler = site.scheduler();
     let hooks = scheduler.hooks().await?;
-    let report = |hook| HookReport {
+    let digest = counted(&site).await?;
+    let report = |hook: Hook| HookReport {
+        actions: counts(&digest.hooks, hook.as_str()),
         handled: !scheduler.handlers_of(&hook).is_empty(),
         policy: PolicyShape::from(&scheduler.policies().of(&hook)),
         hook: hook.to_string(),
@@ -193,7 +220,12 @@ async fn list_groups(
     Parameters(()): Parameters<()>,
 ) -> Result<Json<Groups>, Problem> {
     let groups = site.scheduler().groups().await?;
-    let groups = groups.iter().map(|group| GroupReport { group: group.to_string() }).collect();
+    let digest = counted(&site).await?;
+    let report = |group: &Group| GroupReport {
+        actions: counts(&digest.groups, group.as_str()),
+        group: group.to_string(),
+    };
+    let groups = groups.iter().map(report).collect();
     Ok(Json(Groups { groups }))
 }
 

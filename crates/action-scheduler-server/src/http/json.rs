@@ -72,7 +72,10 @@ async fn whole_body(request: Request, site: &Site) -> Result<Bytes, Problem> {
 }
 
 async fn bytes(request: Request, site: &Site) -> Result<Bytes, Problem> {
-    Bytes::from_request(request, site).await.map_err(|rejection| unread(&rejection, site))
+    let read = Bytes::from_request(request, site);
+    let read = tokio::time::timeout(site.config().limits.time, read).await;
+    let read = read.map_err(|_| Problem::too_slow())?;
+    read.map_err(|rejection| unread(&rejection, site))
 }
 
 fn check_headers(headers: &HeaderMap) -> Result<(), Problem> {

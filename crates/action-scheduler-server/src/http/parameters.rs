@@ -76,11 +76,11 @@ impl Given {
         texts.iter().flat_map(|text| text.split(',')).map(|text| parsed(name, text)).collect()
     }
 
-    /// `true` or `false`, or nothing after its name; false unless given.
+    /// `true` or `false`; false unless given.
     pub(crate) fn flag(&mut self, name: &'static str) -> Result<bool, Problem> {
         match self.text(name)?.as_deref() {
             None | Some("false") => Ok(false),
-            Some("true" | "") => Ok(true),
+            Some("true") => Ok(true),
             Some(other) => {
                 Err(Problem::invalid(name, format!("{name} {other:?}: expected true or false")))
             }
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn parameters_are_decoded_and_each_is_taken_once() {
-        let mut given = Given::new("a=1%202+3&b=x,y&b=z&flag&empty=", 10).unwrap();
+        let mut given = Given::new("a=1%202+3&b=x,y&b=z&flag=true&empty=", 10).unwrap();
         assert_eq!(given.text("a").unwrap().as_deref(), Some("1 2 3"));
         assert_eq!(given.listed::<String>("b").unwrap(), ["x", "y", "z"]);
         assert!(given.flag("flag").unwrap() && !given.flag("other").unwrap());

@@ -7,6 +7,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::around::request_id;
+
 /// What went wrong with a request: a problem document (RFC 9457), `application/problem+json`.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub(crate) struct Problem {
@@ -94,6 +96,19 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large", detail)
     }
 
+    /// The body took too long to arrive (408).
+    pub(crate) fn too_slow() -> Self {
+        let detail = "the body took too long to arrive; send it again";
+        Self::new(StatusCode::REQUEST_TIMEOUT, "too-slow", "The request took too long", detail)
+    }
+
+    /// It is a fault of the server (500).
+    pub(crate) fn internal() -> Self {
+        let detail = "the server's log says more";
+        let title = "Something went wrong here";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", title, detail)
+    }
+
     /// Any other kind that the protocol has a status for.
     pub(crate) fn other(
         status: StatusCode,
@@ -133,12 +148,6 @@ impl Problem {
         Some(first)
     }
 
-    /// The same, with the id of the request.
-    pub(crate) fn of_request(mut self, id: impl Into<String>) -> Self {
-        self.request_id = Some(id.into());
-        self
-    }
-
     /// What was wrong, in words.
     pub(crate) fn detail(&self) -> &str {
         &self.detail
@@ -163,7 +172,11 @@ impl From<Error> for Problem {
             Error::NoSuchAction(_) | Error::NoSuchChain(_) => Self::not_found(detail),
             Error::WrongStatus { .. } | Error::WrongChainState { .. } => Self::conflict(detail),
             Error::Store(error) => {
-                tracing::error!(error = detail, "a request failed in the store");
+                tracing::error!(
+                    request = request_id(),
+                    error = detail,
+                    "a request failed in the store"
+                );
                 let (kind, title) = match error.kind {
                     StoreErrorKind::Unavailable => {
                         ("store-unavailable", "The store cannot be reached")
@@ -180,10 +193,8 @@ impl From<Error> for Problem {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", title, detail)
             }
             _ => {
-                tracing::error!(error = detail, "a request failed");
-                let title = "Something went wrong here";
-                let detail = "the server's log says more";
-                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", title, detail)
+                tracing::error!(request = request_id(), error = detail, "a request failed");
+                Self::internal()
             }
         }
     }
@@ -196,8 +207,9 @@ impl From<Invalid> for Problem {
 }
 
 impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
+    fn into_response(mut self) -> Response {
         let status = self.status();
+        self.request_id = request_id();
         // A struct of texts and numbers always has a JSON form.
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let kind = [(header::CONTENT_TYPE, "application/problem+json")];

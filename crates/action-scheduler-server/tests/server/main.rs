@@ -8,6 +8,7 @@ mod access_page;
 mod admin;
 mod api;
 mod browser;
+mod connections;
 mod observe;
 mod on_a_network;
 mod pages;

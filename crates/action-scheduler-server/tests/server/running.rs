@@ -21,6 +21,8 @@ pub struct Running {
     pub address: SocketAddr,
     /// The name of the client's token.
     pub token_name: String,
+    /// Tells the server to stop.
+    pub shutdown: Shutdown,
     serving: JoinHandle<()>,
 }
 
@@ -32,10 +34,7 @@ impl Running {
 
     /// A server with this config, on a port of its own.
     pub async fn with_config(config: ServerConfig) -> Self {
-        static PROVIDER: Once = Once::new();
-        PROVIDER.call_once(|| {
-            rustls::crypto::ring::default_provider().install_default().expect("the first one");
-        });
+        crypto();
         let clock = Clock::manual(testkit::conformance::NOON.parse().expect("a date"));
         let scheduler = Scheduler::builder(Arc::new(MemoryStore::new(clock))).build();
         Self::over(scheduler, config).await
@@ -50,10 +49,17 @@ impl Running {
         let secret = token(&scheduler, &token_name, "admin,work").await;
         let server = Server::bind(scheduler.clone(), config).await.expect("a free port");
         let address = server.address();
+        let shutdown = Shutdown::new();
+        let stopping = shutdown.clone();
         let serving = tokio::spawn(async move {
-            server.run(Shutdown::new()).await.expect("serving");
+            server.run(stopping).await.expect("serving");
         });
-        Self { scheduler, client: client_with(&secret), address, token_name, serving }
+        Self { scheduler, client: client_with(&secret), address, token_name, shutdown, serving }
+    }
+
+    /// Waits until the server has stopped.
+    pub async fn stopped(&mut self) {
+        (&mut self.serving).await.expect("the server");
     }
 
     /// A GET of a path, to be sent.
@@ -65,6 +71,14 @@ impl Running {
     pub fn post(&self, path: &str) -> RequestBuilder {
         self.client.post(format!("http://{}{path}", self.address))
     }
+}
+
+/// Chooses the cryptography of this process, once.
+pub fn crypto() {
+    static PROVIDER: Once = Once::new();
+    PROVIDER.call_once(|| {
+        rustls::crypto::ring::default_provider().install_default().expect("the first one");
+    });
 }
 
 /// The secret of a new token.

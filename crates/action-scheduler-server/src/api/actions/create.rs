@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::new::SentAction;
+use super::once::{KeyHeader, OnceKey};
 use crate::access::Operator;
 use crate::http::{JsonText, Problem, read_json};
 use crate::site::Site;
@@ -53,6 +54,7 @@ pub(super) struct CreatedMany {
     post,
     path = "/actions",
     tag = "actions",
+    params(KeyHeader),
     request_body = SentAction,
     responses(
         (status = 201, description = "It is stored.", body = Created, headers(
@@ -64,12 +66,14 @@ pub(super) struct CreatedMany {
 pub(super) async fn create_action(
     State(site): State<Site>,
     Operator(caller): Operator,
+    key: OnceKey,
     json: JsonText,
 ) -> Result<Response, Problem> {
     let scheduler = site.acting_as(&caller);
     let action = json.read::<SentAction>()?.read(&scheduler)?;
-    let id = scheduler.insert(vec![action]).await?.into_iter().next().flatten();
-    let body = Json(Created { id: id.map(ActionId::get) });
+    let stored = key.store(&scheduler, &json, vec![action]).await?;
+    let id = stored.ids.into_iter().next().flatten();
+    let body = (stored.replayed, Json(Created { id: id.map(ActionId::get) }));
     Ok(match id {
         Some(id) => {
             let location = site.path(&format!("/api/v1/actions/{id}"));
@@ -86,21 +90,24 @@ pub(super) async fn create_action(
     post,
     path = "/actions/bulk",
     tag = "actions",
+    params(KeyHeader),
     request_body = NewActions,
     responses((status = 201, description = "They are stored.", body = CreatedMany))
 )]
 pub(super) async fn create_actions(
     State(site): State<Site>,
     Operator(caller): Operator,
+    key: OnceKey,
     json: JsonText,
-) -> Result<(StatusCode, Json<CreatedMany>), Problem> {
+) -> Result<impl IntoResponse, Problem> {
     let scheduler = site.acting_as(&caller);
     let most = site.config().limits.page.saturating_mul(10);
     let actions = read_many(&json, &scheduler, most)?;
-    let ids = scheduler.insert(actions).await?;
-    let ids: Vec<Option<i64>> = ids.into_iter().map(|id| id.map(ActionId::get)).collect();
-    let stored = ids.iter().flatten().count();
-    Ok((StatusCode::CREATED, Json(CreatedMany { ids, stored })))
+    let stored = key.store(&scheduler, &json, actions).await?;
+    let ids: Vec<Option<i64>> = stored.ids.into_iter().map(|id| id.map(ActionId::get)).collect();
+    let count = ids.iter().flatten().count();
+    let body = Json(CreatedMany { ids, stored: count });
+    Ok((StatusCode::CREATED, stored.replayed, body))
 }
 
 fn read_many(json: &JsonText, scheduler: &Scheduler, most: u32) -> Result<Vec<NewAction>, Problem> {

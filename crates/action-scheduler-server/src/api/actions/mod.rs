@@ -5,6 +5,7 @@ mod create;
 mod filter;
 mod list;
 mod new;
+mod once;
 mod one;
 
 use utoipa_axum::router::OpenApiRouter;

@@ -32,3 +32,23 @@ async fn every_operation_is_described_and_names_no_schema_that_is_not_there() {
         }
     }
 }
+
+#[tokio::test]
+async fn the_document_can_be_read_as_a_page_that_needs_nothing_from_elsewhere() {
+    let server = Running::start().await;
+    let page = server.get("/api/v1/docs").send().await.unwrap();
+    assert_eq!(page.status(), 200);
+    let text = page.text().await.unwrap();
+    for (path, item) in server.look("/openapi.json").await["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let heading = format!("{} {path}", method.to_uppercase());
+            assert!(text.contains(&heading), "{heading} is not on the page");
+            let id = format!("id=\"{}\"", operation["operationId"].as_str().unwrap());
+            assert!(text.contains(&id), "{heading} has no place of its own");
+        }
+    }
+    for reference in text.split("href=\"#").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+        assert!(text.contains(&format!("id=\"{reference}\"")), "{reference} leads nowhere");
+    }
+    assert!(!text.contains("style=") && !text.contains("href=\"http"), "{text}");
+}

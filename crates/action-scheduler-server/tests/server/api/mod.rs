@@ -4,7 +4,10 @@ mod actions;
 mod bad_input;
 mod chains;
 mod document;
+mod events;
 mod lists;
+mod once;
+mod webhooks;
 
 use std::time::Duration;
 
