@@ -73,6 +73,8 @@ impl Demo {
             new("slow", after(1), "[]")?,
             new("notify", Schedule::Async, r#"{"order":42}"#)?,
             new("nobody_listens", after(3), "[]")?,
+            new("resize_image", Schedule::Async, r#"{"image":"tea.jpg","width":1200}"#)?,
+            new("resize_image", after(20), r#"{"image":"cup.jpg","width":1200}"#)?,
         ];
         // The lowest number goes first, whatever came first.
         for (priority, order) in [(200, 1), (10, 2), (1, 3)] {

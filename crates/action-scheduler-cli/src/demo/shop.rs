@@ -35,7 +35,7 @@ async fn work(
     // It differs from action to action, and is the same for all attempts but the last.
     let number = args.get("order").and_then(Value::as_u64).unwrap_or_default();
     tokio::time::sleep(Duration::from_millis(takes / 2 + takes * (number % 7) / 6)).await;
-    if number % one_in == 0 && context.attempt().0 < 3 {
+    if number.is_multiple_of(one_in) && context.attempt().0 < 3 {
         return Err(Failure::new(reason));
     }
     context.log(format!("order {number} done"));

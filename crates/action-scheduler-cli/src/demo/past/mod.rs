@@ -39,11 +39,8 @@ pub async fn remember(scheduler: &Scheduler, declared: &[Declared]) -> Result<us
     };
     let admission = past.admission();
     let count = past.actions.len();
-    let mut chains = past.chains;
     let store = scheduler.store();
-    for actions in past.actions.chunks(BATCH) {
-        let chains = std::mem::take(&mut chains);
-        let batch = ImportBatch { chains, actions: actions.to_vec(), new_ids_above: None };
+    for batch in past.batches() {
         store.import(&origin, batch).await?;
     }
     store.admit(&origin, admission, &Context::new("demo")).await?;
@@ -151,6 +148,20 @@ impl Past {
         Some(id)
     }
 
+    /// All of it in batches. A chain goes with its instances: one that is taken in without its head has none.
+    fn batches(self) -> impl Iterator<Item = ImportBatch> {
+        let (of_chains, alone): (Vec<_>, Vec<_>) =
+            self.actions.into_iter().partition(|record| record.action.chain.is_some());
+        let of_chain = move |chain: ChainRecord| {
+            let is_its = |record: &&ActionRecord| record.action.chain == Some(chain.chain.id);
+            let actions = of_chains.iter().filter(is_its).cloned().collect();
+            ImportBatch { chains: vec![chain], actions, new_ids_above: None }
+        };
+        let chunks: Vec<Vec<ActionRecord>> = alone.chunks(BATCH).map(<[_]>::to_vec).collect();
+        let alone = chunks.into_iter().map(|actions| ImportBatch { actions, ..Default::default() });
+        alone.chain(self.chains.into_iter().map(of_chain))
+    }
+
     /// What is to be let go once all of it is taken in: what is pending, and the chains that stand still.
     fn admission(&self) -> Admission {
         let pending = self.actions.iter().map(|record| &record.action);
@@ -183,6 +194,7 @@ impl Log {
 mod tests {
     use std::sync::Arc;
 
+    use action_scheduler::store::{ChainQuery, ChainState};
     use action_scheduler::time::Clock;
     use testkit::MemoryStore;
 
@@ -201,6 +213,11 @@ mod tests {
         assert!(stats.counts["complete"] > 1000 && stats.counts["failed"] > 20, "{stats:?}");
         assert!(stats.counts["pending"] >= config.schedules.len() as u64, "{stats:?}");
         assert_eq!(stats.counts["in-progress"], 0);
+        for chain in scheduler.chains(ChainQuery::default()).await.unwrap() {
+            let head = scheduler.fetch(chain.head.expect("a head")).await.unwrap();
+            let is_active = chain.state == ChainState::Active;
+            assert_eq!(head.status == Status::Pending, is_active, "{chain:?}");
+        }
         for declared in &config.schedules {
             let ensured = scheduler.ensure(&declared.key(), declared.action.clone()).await.unwrap();
             assert_eq!(
