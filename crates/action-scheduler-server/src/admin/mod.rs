@@ -9,6 +9,7 @@ mod access;
 mod actions;
 mod assets;
 mod components;
+mod export;
 mod flash;
 mod jobs;
 mod layout;
@@ -38,6 +39,7 @@ pub(crate) fn routes() -> Router<Site> {
     Router::new()
         .route("/", get(overview::show))
         .merge(access::routes())
+        .merge(export::routes())
         .merge(new_action::routes())
         .merge(runners::routes())
         .merge(schedules::routes())

@@ -1,5 +1,7 @@
 //! Pages of the admin: schedules, hooks, groups, runners, settings, and the form for a new action.
 
+#![allow(clippy::expect_used, reason = "a test that fails is to panic")]
+
 use std::time::Duration;
 
 use action_scheduler::schedule::{Cadence, Interval, Missed, Recurrence};

@@ -140,13 +140,16 @@ fn record(action: &Action) -> [String; 14] {
 /// spreadsheets do not show.
 fn text(text: &str) -> String {
     match text.trim_start().chars().next() {
-        Some('=' | '+' | '-' | '@' | '\t' | '\r' | '＝' | '＋' | '－' | '＠') => format!("'{text}"),
+        Some('=' | '+' | '-' | '@' | '\t' | '\r' | '＝' | '＋' | '－' | '＠') => {
+            format!("'{text}")
+        }
         _ => text.to_owned(),
     }
 }
 
 fn csv_lines(records: impl IntoIterator<Item = [String; 14]>) -> Bytes {
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    let mut writer =
+        csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     for record in records {
         // A vector takes all that is written to it, and all records are of one length.
         let _ = writer.write_record(record);
@@ -156,8 +159,8 @@ fn csv_lines(records: impl IntoIterator<Item = [String; 14]>) -> Bytes {
 
 #[cfg(test)]
 mod tests {
-    use action_scheduler::{ActionId, Args, Group, Hook, Priority, Schedule, Status};
     use action_scheduler::action::Attempt;
+    use action_scheduler::{ActionId, Args, Group, Hook, Priority, Schedule, Status};
     use proptest::prelude::*;
 
     use super::*;

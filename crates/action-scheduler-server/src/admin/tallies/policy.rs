@@ -20,8 +20,9 @@ pub(super) struct Setting {
 /// The policy of a hook, setting by setting.
 pub(super) fn settings(policies: &Policies, hook: &Hook) -> Vec<Setting> {
     let policy = policies.of(hook);
+    type Value = fn(&Policy) -> String;
     type Sets = fn(&PolicyChange) -> bool;
-    let parts: [(&'static str, fn(&Policy) -> String, Sets); 8] = [
+    let parts: [(&'static str, Value, Sets); 8] = [
         ("timeout", |policy| short(policy.timeout), |change| change.timeout.is_some()),
         ("kill_after", |policy| short(policy.kill_after), |change| change.kill_after.is_some()),
         (
@@ -70,7 +71,7 @@ pub(super) fn settings(policies: &Policies, hook: &Hook) -> Vec<Setting> {
         let changes = policies.changes_of(hook).filter(|(_, change)| sets(change));
         changes.last().map(|(pattern, _)| pattern.to_string())
     };
-    let setting = |(key, value, sets): (&'static str, fn(&Policy) -> String, Sets)| Setting {
+    let setting = |(key, value, sets): (&'static str, Value, Sets)| Setting {
         key,
         value: value(&policy),
         pattern: made_by(sets),
