@@ -34,7 +34,7 @@ fn the_example_of_the_manual_says_what_it_means() {
     assert_eq!(config.time_zone.as_ref().unwrap().iana_name(), Some("Europe/Berlin"));
     assert_eq!(config.runner.memory_limit, Some(256 << 20));
     assert_eq!(config.clean_interval, Some(CleanInterval::default()));
-    assert_eq!(config.handlers.len(), 2);
+    assert_eq!(config.handlers.len(), 3);
     assert_eq!(config.schedules.len(), 2);
     assert_eq!(config.line("runner.workers"), Some(9));
     let Call::Command(command) = &config.handlers[0].call else { panic!("not a command") };
@@ -152,7 +152,7 @@ fn what_is_wrong_is_quoted_and_what_is_expected_said() {
         ("[policy]\nmax_attempts = 0", &["`policy.max_attempts`", "from 1", "0"]),
         ("[hooks.\" \"]\ntimeout = 1", &["hook pattern", "payment_*"]),
         ("[[handler]]\ncommand = [\"a\"]", &["handler[0]", "`hook` is missing"]),
-        ("[[handler]]\nhook = \"a\"", &["handler[0]", "`command` or `webhook`"]),
+        ("[[handler]]\nhook = \"a\"", &["handler[0]", "one of `command`, `webhook`"]),
         ("[[handler]]\nhook = \"a\"\ncommand = \"rm -rf\"", &["line 3", "no shell"]),
         ("[[handler]]\nhook = \"a\"\ncommand = []", &["line 3", "a program and its arguments"]),
         ("[handler]\nhook = \"a\"", &["`handler`", "[[handler]]"]),
@@ -226,7 +226,7 @@ fn a_hook_can_be_left_to_remote_workers() {
     let bad = [
         ("remote = false", "expected true"),
         ("remote = true\npriority = 5", "`priority` has no meaning with `remote`"),
-        ("remote = true\ncommand = \"a\"", "it has both `command` and `remote`"),
+        ("remote = true\ncommand = [\"a\"]", "it has both `command` and `remote`"),
         ("remote = \"yes\"", "true or false"),
         ("", "expected one of `command`, `webhook` and `remote`"),
     ];
@@ -238,8 +238,8 @@ fn a_hook_can_be_left_to_remote_workers() {
 
 #[test]
 fn a_handler_that_is_never_called_is_doubtful() {
-    let text = "[[handler]]\nhook = \"media_*\"\nremote = true\n[[handler]]\nhook = \"media_x*\"\ncommand = \"a\"\n\
-                [[handler]]\nhook = \"med*\"\ncommand = \"b\"";
+    let text = "[[handler]]\nhook = \"media_*\"\nremote = true\n[[handler]]\nhook = \"media_x*\"\ncommand = [\"a\"]\n\
+                [[handler]]\nhook = \"med*\"\ncommand = [\"b\"]";
     let doubts = crate::doubts::doubts(&parse(text).unwrap());
     let about: Vec<&String> =
         doubts.iter().filter(|doubt| doubt.contains("never called")).collect();
