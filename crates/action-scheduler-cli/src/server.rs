@@ -115,6 +115,7 @@ impl ServerOptions {
             body: max_body.unwrap_or(defaults.limits.body),
             page: file.max_page.unwrap_or(defaults.limits.page),
             time: file.request_timeout.unwrap_or(defaults.limits.time),
+            ..defaults.limits
         };
         Ok(ServerConfig {
             base_path: base_path.or_else(path_of_url).unwrap_or_default(),

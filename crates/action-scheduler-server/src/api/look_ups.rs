@@ -29,7 +29,6 @@ pub(super) fn routes() -> OpenApiRouter<Site> {
 
 /// The state of the whole.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Status)]
 struct StatusReport {
     /// The time by the store's clock.
     now: Timestamp,

@@ -44,7 +44,7 @@ impl FromParameters for Extent {
 #[serde(deny_unknown_fields, default, expecting = "an object, such as {\"ids\": [1, 2]}")]
 pub(super) struct Ids {
     /// Only these ids (and only those of them that the parameters let through).
-    #[schema(value_type = Option<Vec<i64>>, nullable = false, max_items = 10_000)]
+    #[schema(value_type = Option<Vec<i64>>, max_items = 10_000)]
     ids: Option<Vec<ActionId>>,
 }
 
@@ -53,10 +53,10 @@ pub(super) struct Ids {
 #[serde(deny_unknown_fields, default, expecting = "an object, such as {\"ids\": [1, 2]}")]
 pub(super) struct Cancellation {
     /// Only these ids (and only those of them that the parameters let through).
-    #[schema(value_type = Option<Vec<i64>>, nullable = false, max_items = 10_000)]
+    #[schema(value_type = Option<Vec<i64>>, max_items = 10_000)]
     ids: Option<Vec<ActionId>>,
     /// Why, for the log.
-    #[schema(nullable = false, max_length = 1000)]
+    #[schema(max_length = 1000)]
     reason: Option<String>,
 }
 
@@ -65,12 +65,11 @@ pub(super) struct Cancellation {
 #[serde(deny_unknown_fields, expecting = "an object, such as {\"at\": \"tomorrow 09:30\"}")]
 pub(super) struct Postponement {
     /// Only these ids (and only those of them that the parameters let through).
-    #[schema(value_type = Option<Vec<i64>>, nullable = false, max_items = 10_000)]
+    #[schema(value_type = Option<Vec<i64>>, max_items = 10_000)]
     ids: Option<Vec<ActionId>>,
     /// A date: `2026-12-24T18:00:00Z`, `2026-12-24 18:00`, `tomorrow 09:30`, `+2 hours`, unix seconds.
     at: String,
     /// The time zone it is read in; that of the server unless set.
-    #[schema(nullable = false)]
     time_zone: Option<String>,
 }
 

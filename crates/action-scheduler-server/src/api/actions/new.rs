@@ -34,7 +34,6 @@ pub(crate) struct SentAction {
     #[schema(value_type = u8, required = false, minimum = 0, maximum = 255, default = 10)]
     priority: Priority,
     /// Refuses it while one like it is pending or in-progress.
-    #[schema(nullable = false)]
     unique: Option<SentUnique>,
 }
 

@@ -11,7 +11,7 @@ use action_scheduler::time::{parse_date, parse_duration, time_zone};
 use action_scheduler::{Schedule, Scheduler};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -32,16 +32,31 @@ pub(super) fn routes() -> OpenApiRouter<Site> {
     expecting = "an object, such as {\"at\": \"tomorrow 09:30\"}"
 )]
 pub(crate) struct SentSchedule {
+    #[serde(deserialize_with = "given")]
     kind: Option<ScheduleKind>,
+    #[serde(deserialize_with = "given")]
     at: Option<String>,
+    #[serde(deserialize_with = "given")]
     every: Option<String>,
+    #[serde(deserialize_with = "given")]
     every_seconds: Option<f64>,
+    #[serde(deserialize_with = "given")]
     cron: Option<String>,
+    #[serde(deserialize_with = "given")]
     time_zone: Option<String>,
+    #[serde(deserialize_with = "given")]
     dialect: Option<String>,
+    #[serde(deserialize_with = "given")]
     first: Option<String>,
+    #[serde(deserialize_with = "given")]
     fixed_rate: Option<bool>,
+    #[serde(deserialize_with = "given")]
     missed: Option<String>,
+}
+
+/// What is given, and not null: a part of a schedule that is there means something.
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(reader: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(reader).map(Some)
 }
 
 impl SentSchedule {
@@ -177,7 +192,6 @@ pub(crate) struct SentDate {
     /// A date: `2026-12-24T18:00:00Z`, `2026-12-24 18:00`, `tomorrow 09:30`, `+2 hours`, unix seconds.
     at: String,
     /// The time zone it is read in; that of the server unless set.
-    #[schema(nullable = false)]
     time_zone: Option<String>,
 }
 
