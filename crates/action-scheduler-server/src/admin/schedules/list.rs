@@ -260,8 +260,8 @@ fn tools(visit: &Visit, line: &Line) -> Markup {
             path(what),
             html! {
                 (back())
-                button .button .quiet .small type="submit" { (icon(shape)) (label)
-                    span .hidden { " chain " (chain.id) }
+                button .button .quiet .small type="submit" title=(label) {
+                    (icon(shape)) span .hidden { (label) " chain " (chain.id) }
                 }
             },
         )
