@@ -130,12 +130,14 @@ impl Server {
     pub async fn run(self, shutdown: Shutdown) -> Result<(), ServerError> {
         let limits = self.site.config().limits.clone();
         let keeping = tokio::spawn(self.site.clone().keep(shutdown.clone()));
+        let sampling = tokio::spawn(admin::keep_depth(self.site.clone(), shutdown.clone()));
         let routes = routes(self.site);
         let config = self.tls.as_ref().map(Tls::config);
         let reading = self.tls.map(|tls| tokio::spawn(tls.keep()));
         let served = connections::serve(self.listener, config, routes, &limits, shutdown).await;
         // They end with the server.
         keeping.abort();
+        sampling.abort();
         if let Some(reading) = reading {
             reading.abort();
         }

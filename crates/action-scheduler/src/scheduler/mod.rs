@@ -26,8 +26,9 @@ use crate::policy::{HookPattern, LogLevel, Policies};
 use crate::query::{Order, OrderBy, Query};
 use crate::schedule::{Interval, Recurrence, Recurring};
 use crate::store::{
-    Chain, ChainChange, ChainChanged, ChainQuery, Change, ClaimsQuery, Insert, Once, OpenClaim,
-    Receipt, Requeue, Runner, Statement, Stats, Store, Tally, TallyBy, Target,
+    Chain, ChainChange, ChainChanged, ChainQuery, Change, ClaimsQuery, Figure, FiguresQuery,
+    Insert, Once, OpenClaim, Receipt, Requeue, Runner, Statement, Stats, Store, Tally, TallyBy,
+    Target,
 };
 use crate::time::parse_date;
 
@@ -362,6 +363,11 @@ impl Scheduler {
             .store
             .append_log(vec![(id, NewLogEntry::new(Step::Note, text))], &self.0.context)
             .await
+    }
+
+    /// Figures over time, by hook (in the order of the names) and date.
+    pub async fn figures(&self, query: FiguresQuery) -> Result<Vec<Figure>> {
+        self.0.store.figures(query).await
     }
 
     /// Figures about the whole store.
