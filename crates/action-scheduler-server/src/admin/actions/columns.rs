@@ -98,6 +98,7 @@ impl Column {
             Column::Hook => table::Column::new(self.label()).class("hook"),
             Column::Status => table::Column::new(self.label()).class("tight"),
             Column::Log => table::Column::new(self.label()).class("log"),
+            Column::Recurrence => table::Column::new(self.label()).class("recurrence"),
             Column::Args => table::Column::new(self.label()).class("args-cell"),
             _ => table::Column::new(self.label()),
         };
