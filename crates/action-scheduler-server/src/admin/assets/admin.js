@@ -116,7 +116,7 @@
     let events = null;
     const listen = () => {
       events = new EventSource(base + "/api/v1/events");
-      for (const name of ["message", "change", "changed", "lagged"]) events.addEventListener(name, soon);
+      for (const name of ["message", "changed", "missed"]) events.addEventListener(name, soon);
       // A server without events answers with an error; then pages are asked for from time to time.
       events.onerror = () => { if (events.readyState === EventSource.CLOSED) events = null; };
     };
