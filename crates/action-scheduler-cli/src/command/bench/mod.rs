@@ -1,8 +1,11 @@
 //! `bench`: measure the engine and the least that the same rows cost.
 
 mod drain;
+mod remote;
+pub mod remote_workers;
 pub mod runner;
 mod steady;
+mod wire;
 
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -24,6 +27,7 @@ Examples:
   action-scheduler bench --actions 1000000 --rounds 1 --runners 4 --json
   action-scheduler bench --backlog 1000000
   action-scheduler bench --rate 2000 --for 3m --hold-transaction
+  action-scheduler bench --remote --connections 16
   action-scheduler --store sqlite:/mnt/disk/bench.db bench
 
 Without --store it works on a file in the current folder, which it removes when it is done. With
@@ -33,7 +37,10 @@ ratio tells what the engine adds, whatever the machine. With several runners eac
 drain by one of them.
 
 With --rate, actions are enqueued at a steady rate while a runner runs them, and the last tenth of
-the time is compared with the first.";
+the time is compared with the first.
+
+With --remote, the actions are drained by remote workers over HTTP, which are a process of their
+own; and as many as --waiting says wait for work, to see what memory that takes.";
 
 /// What to measure.
 #[derive(Debug, Args)]
@@ -71,6 +78,21 @@ pub struct Options {
     /// Hold a transaction open elsewhere meanwhile, with --rate
     #[arg(long, requires = "rate")]
     hold_transaction: bool,
+    /// Instead of a drain by runners, one by remote workers over HTTP
+    #[arg(long, conflicts_with_all = ["rounds", "backlog", "not_due", "workers", "runners", "rate"])]
+    remote: bool,
+    /// How many remote workers drain, each with a connection of its own
+    #[arg(long, value_name = "N", requires = "remote", default_value_t = 16,
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    connections: u32,
+    /// How many actions a remote worker asks for at once
+    #[arg(long, value_name = "N", requires = "remote", default_value_t = 100,
+          value_parser = clap::value_parser!(u32).range(1..=1000))]
+    remote_batch: u32,
+    /// How many remote workers wait for work
+    #[arg(long, value_name = "N", requires = "remote", default_value_t = 1000,
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    waiting: u32,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -81,6 +103,12 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
     let target = Target::of(app)?;
     let bar = activity();
     let progress = |step: &str| bar.set_message(step.to_owned());
+    if options.remote {
+        let measured = remote::measure(&target, &options, &progress).await;
+        bar.finish_and_clear();
+        target.remove_own();
+        return print(app, &options, &measured?, remote::rows);
+    }
     match options.rate.zip(options.time) {
         None => {
             let measured = drain::measure(&target, &options, &progress).await;
