@@ -220,7 +220,7 @@ pub fn read(mut section: Section<'_, '_>, folder: &Path) -> Option<HandlerConfig
             match has.is_empty() {
                 true => section.refuse("expected one of `command`, `webhook` and `remote`"),
                 false => section
-                    .refuse(&format!("it has both {}; expected one of them", has.join(" and "))),
+                    .refuse(format!("it has both {}; expected one of them", has.join(" and "))),
             }
             None
         }

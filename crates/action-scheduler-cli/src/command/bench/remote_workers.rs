@@ -108,7 +108,8 @@ fn say(word: &Word) -> Result<()> {
 /// Completes when something, or the end, is read from stdin.
 async fn stdin_moves() -> Result<()> {
     let mut byte = [0];
-    tokio::io::stdin().read(&mut byte).await?;
+    // Nothing read is the end, which says the same.
+    tokio::io::stdin().read(&mut byte).await.map(drop)?;
     Ok(())
 }
 

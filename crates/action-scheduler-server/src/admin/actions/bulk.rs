@@ -145,7 +145,7 @@ impl Asked {
                 let axum::extract::Query(pairs) =
                     axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&uri)
                         .map_err(|error| Problem::invalid("view", error.to_string()))?;
-                Over::All(Box::new(View::read(&pairs)?.from_start()))
+                Over::All(Box::new(View::read(&pairs)?.at_start()))
             }
             "selected" => {
                 let ids = pairs.iter().filter(|(key, _)| key == "id").map(|(_, value)| {

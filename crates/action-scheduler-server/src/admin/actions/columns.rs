@@ -110,7 +110,7 @@ impl Column {
             (false, _) if matches!(by, OrderBy::Hook | OrderBy::Group) => Order::Ascending,
             (false, _) => Order::Descending,
         };
-        let sorted = View { sort: Some(by), order: Some(order), ..view.from_start() };
+        let sorted = View { sort: Some(by), order: Some(order), ..view.at_start() };
         let (shape, aria) = match direction {
             Order::Ascending => (Icon::ArrowUp, "ascending"),
             Order::Descending => (Icon::ArrowDown, "descending"),

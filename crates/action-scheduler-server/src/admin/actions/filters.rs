@@ -17,7 +17,7 @@ pub(super) fn views(visit: &Visit, view: &View, stats: &Stats) -> Markup {
     html! {
         nav .views aria-label="Views by status" {
             @for scope in Scope::EVERY {
-                @let there = View { scope, order: None, ..view.from_start() };
+                @let there = View { scope, order: None, ..view.at_start() };
                 @let (label, count, class) = entry(scope, stats);
                 a href=(visit.href(there.link())) aria-current=[(scope == view.scope).then_some("page")] {
                     (label) " " span .count .(class) { (thousands(count)) }
@@ -99,7 +99,7 @@ pub(super) fn filters(
                             @for group in groups.iter().map(Group::as_str).filter(is_plain).take(LISTED) { option value=(group) {} }
                         }
                     }))
-                    (Field::new("from", "Scheduled from").problem(wrong("from")).hint(read(view.from_date(dates))).input(html! {
+                    (Field::new("from", "Scheduled from").problem(wrong("from")).hint(read(view.first_date(dates))).input(html! {
                         input #from name="from" value=(view.from) autocomplete="off" spellcheck="false" aria-describedby="from-hint";
                     }))
                     (Field::new("until", "Scheduled before").problem(wrong("until")).hint(read(view.until_date(dates))).input(html! {
@@ -125,7 +125,7 @@ fn kept(view: &View) -> Vec<(&'static str, String)> {
 
 /// What is in force, each with a link to the list without it.
 pub(super) fn chips(visit: &Visit, view: &View) -> Markup {
-    let base = view.from_start();
+    let base = view.at_start();
     let mut chips: Vec<(String, View)> = Vec::new();
     let mut add = |label: String, without: View| chips.push((label, without));
     if !view.search.is_empty() {

@@ -153,7 +153,7 @@ async fn window(visit: &Visit, view: &View, query: &Query) -> Result<Option<Wind
     let last = visit.site.scheduler().query(last).await?.pop();
     Ok(last.map(|last| {
         // The last one again, so that none of the same date is missed.
-        let mut further = view.from_start();
+        let mut further = view.at_start();
         let edge = |at: jiff::Timestamp| at.to_string();
         match all.order {
             Order::Ascending => further.from = edge(last.scheduled_at),
@@ -269,7 +269,7 @@ fn pages(visit: &Visit, view: &View, found: &Found) -> Pager {
         ListPlace::After(_) => (before, after.filter(|_| found.has_more)),
         ListPlace::Before(_) => (before.filter(|_| found.has_more), after),
     };
-    let first = (view.place != ListPlace::Start).then(|| visit.href(view.from_start().link()));
+    let first = (view.place != ListPlace::Start).then(|| visit.href(view.at_start().link()));
     let shown = html! {
         (thousands(found.actions.len() as u64)) " of "
         @match found.count {
@@ -308,7 +308,7 @@ fn nothing(visit: &Visit, view: &View, found: &Found) -> Markup {
             "This page is empty now",
             html! {
                 p { "What was here has moved on." }
-                p { a .button href=(visit.href(view.from_start().link())) { "To the first page" } }
+                p { a .button href=(visit.href(view.at_start().link())) { "To the first page" } }
             },
         );
     }
@@ -381,7 +381,7 @@ fn tools(visit: &Visit, view: &View) -> Markup {
 
 /// What is done to many at once.
 fn bulk_bar(visit: &Visit, view: &View) -> Markup {
-    let view_text: String = view.from_start().link().as_str().trim_start_matches("/actions").into();
+    let view_text: String = view.at_start().link().as_str().trim_start_matches("/actions").into();
     html! {
         @if visit.may_operate() {
             form #bulk .bulk .card method="post" action=(visit.href("/actions/bulk")) {
@@ -414,7 +414,7 @@ fn column_choice(visit: &Visit, view: &View, columns: &[Column]) -> Markup {
         details .choose-columns {
             summary .muted { (icon(Icon::Columns)) "Columns" }
             (post(visit, "/actions/columns", html! {
-                (hidden("return", view.from_start().link().as_str()))
+                (hidden("return", view.at_start().link().as_str()))
                 div .card .padded {
                     fieldset .choices {
                         legend .hidden { "Columns to show" }

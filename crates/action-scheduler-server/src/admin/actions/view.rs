@@ -200,7 +200,7 @@ impl View {
     }
 
     /// The same view from its first page.
-    pub(in crate::admin) fn from_start(&self) -> Self {
+    pub(in crate::admin) fn at_start(&self) -> Self {
         Self { place: Place::Start, ..self.clone() }
     }
 
@@ -234,7 +234,7 @@ impl View {
     pub(super) fn is_filtered(&self) -> bool {
         let plain = Self { scope: self.scope, ..Self::default() };
         let only_filters =
-            Self { sort: None, order: None, rows: None, columns: None, ..self.from_start() };
+            Self { sort: None, order: None, rows: None, columns: None, ..self.at_start() };
         plain != only_filters
     }
 
@@ -254,7 +254,7 @@ impl View {
         } else if !self.group.is_empty() {
             query = query.group(Group::from_stored(self.group.as_str()));
         }
-        if let Some(from) = self.from_date(dates)? {
+        if let Some(from) = self.first_date(dates)? {
             query = query.scheduled(Comparator::GreaterOrEqual, from);
         }
         if let Some(until) = self.until_date(dates)? {
@@ -286,7 +286,7 @@ impl View {
     }
 
     /// The date it begins with.
-    pub(super) fn from_date(&self, dates: &Dates) -> Result<Option<Timestamp>, Problem> {
+    pub(super) fn first_date(&self, dates: &Dates) -> Result<Option<Timestamp>, Problem> {
         date("from", &self.from, dates)
     }
 
@@ -391,6 +391,6 @@ mod tests {
         let id = action_scheduler::ActionId::new(7).unwrap();
         let view = View::default().at(Place::After(Cursor { key: CursorKey::Id, id }));
         assert!(view.link().as_str().starts_with("/actions?after="));
-        assert_eq!(view.from_start().link().as_str(), "/actions");
+        assert_eq!(view.at_start().link().as_str(), "/actions");
     }
 }

@@ -143,12 +143,18 @@ fn bars(chart: &Chart<'_>, top: f64) -> Markup {
                         @let height = (value / top * HEIGHT).max(1.5);
                         rect .bar x=(round(slot as f64 * width + width * 0.08)) width=(round(width * 0.84))
                             y=(round(HEIGHT - *below - height)) height=(round(height)) {}
-                        @let _ = *below += height;
+                        (raise(below, height))
                     }
                 }
             }
         }
     }
+}
+
+/// The next bar of a slot stands on this one.
+fn raise(below: &mut f64, height: f64) -> Markup {
+    *below += height;
+    Markup::default()
 }
 
 fn lines(chart: &Chart<'_>, top: f64) -> Markup {

@@ -50,11 +50,11 @@ pub(in crate::admin) fn length(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match micros {
         0 => "0 s".to_owned(),
-        ..1_000 => format!("{micros} µs"),
-        ..1_000_000 => format!("{} ms", three_places(duration.as_secs_f64() * 1e3)),
-        ..60_000_000 => format!("{} s", three_places(duration.as_secs_f64())),
-        ..3_600_000_000 => pair(seconds / 60, "m", seconds % 60, "s"),
-        ..86_400_000_000 => pair(seconds / 3600, "h", seconds / 60 % 60, "m"),
+        1..1_000 => format!("{micros} µs"),
+        1_000..1_000_000 => format!("{} ms", three_places(duration.as_secs_f64() * 1e3)),
+        1_000_000..60_000_000 => format!("{} s", three_places(duration.as_secs_f64())),
+        60_000_000..3_600_000_000 => pair(seconds / 60, "m", seconds % 60, "s"),
+        3_600_000_000..86_400_000_000 => pair(seconds / 3600, "h", seconds / 60 % 60, "m"),
         _ => pair(seconds / 86_400, "d", seconds / 3600 % 24, "h"),
     }
 }
