@@ -154,7 +154,7 @@ fn bars(chart: &Chart<'_>, top: f64) -> Markup {
 /// The next bar of a slot stands on this one.
 fn raise(below: &mut f64, height: f64) -> Markup {
     *below += height;
-    Markup::default()
+    html! {}
 }
 
 fn lines(chart: &Chart<'_>, top: f64) -> Markup {

@@ -75,7 +75,7 @@ impl From<RemoteError> for Problem {
 )]
 async fn register_worker(
     State(site): State<Site>,
-    _: Worker,
+    Worker(caller): Worker,
     Body(sent): Body<SentWorker>,
 ) -> Result<(StatusCode, Json<Registered>), Problem> {
     let mut worker =
@@ -89,6 +89,7 @@ async fn register_worker(
         return Err(Problem::invalid("slots", "expected 1 to 100000"));
     }
     let id = site.workers().register(worker.slots(slots)).await?;
+    tracing::info!(worker = %id, name = sent.name, by = %caller.context(), "a remote worker registered");
     Ok((StatusCode::CREATED, Json(Registered { id: id.get(), lease })))
 }
 
