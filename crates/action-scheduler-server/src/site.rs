@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use action_scheduler::store::{Tally, TallyBy};
-use action_scheduler::{Args, Hook, Result, Scheduler, Shutdown};
+use action_scheduler::{Args, Hook, RemoteWorkers, Result, Scheduler, Shutdown};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub(crate) use self::digest::Digest;
@@ -28,6 +28,7 @@ struct Inner {
     scheduler: Scheduler,
     config: ServerConfig,
     access: Access,
+    workers: RemoteWorkers,
     jobs: Jobs,
     digests: Digests,
     news: Arc<News>,
@@ -43,8 +44,10 @@ impl Site {
         scheduler.observe(news.clone());
         let listeners = Arc::new(Semaphore::new(config.limits.listeners));
         let (digests, closing) = (Digests::new(), Shutdown::new());
+        let workers = RemoteWorkers::new(scheduler.clone());
         Self(Arc::new(Inner {
             scheduler,
+            workers,
             config,
             access,
             jobs: Jobs::default(),
@@ -93,7 +96,8 @@ impl Site {
     /// Works in the background until it is told to stop, and then lets go of whoever waits for something to happen.
     pub(crate) async fn keep(self, shutdown: Shutdown) {
         let digests = self.0.digests.clone();
-        digests.keep(self.0.scheduler.clone(), shutdown.clone()).await;
+        let (scheduler, workers) = (self.0.scheduler.clone(), self.0.workers.clone());
+        tokio::join!(digests.keep(scheduler, shutdown.clone()), workers.keep(shutdown.clone()));
         shutdown.stopping().await;
         self.0.closing.stop();
     }
@@ -117,6 +121,11 @@ impl Site {
     /// Room for one more who listens to what happens; none if there are as many as may be.
     pub(crate) fn room_to_listen(&self) -> Option<OwnedSemaphorePermit> {
         self.0.listeners.clone().try_acquire_owned().ok()
+    }
+
+    /// The remote workers.
+    pub(crate) fn workers(&self) -> &RemoteWorkers {
+        &self.0.workers
     }
 
     /// Users, sessions and tokens.

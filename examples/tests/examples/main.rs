@@ -7,3 +7,4 @@ mod library;
 mod program;
 mod real_work;
 mod transactions;
+mod workers;

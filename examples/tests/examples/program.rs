@@ -87,6 +87,18 @@ impl Program {
         panic!("{} ended without a line {start:?}:\n{}", self.name, seen.join("\n"));
     }
 
+    /// Waits for a line with this text in it. Gives the whole line.
+    pub fn wait_for_part(&mut self, part: &str) -> String {
+        let (deadline, mut seen) = (Instant::now() + PATIENCE, Vec::new());
+        while let Some(line) = self.line_until(deadline) {
+            if line.contains(part) {
+                return line;
+            }
+            seen.push(line);
+        }
+        panic!("{} ended without a line with {part:?}:\n{}", self.name, seen.join("\n"));
+    }
+
     /// Asks it to stop, and waits until it has. Gives its exit code and what it still wrote.
     pub fn stop(&mut self) -> (Option<i32>, String) {
         let id = self.child.id().to_string();

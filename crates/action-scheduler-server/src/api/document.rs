@@ -31,6 +31,7 @@ use crate::site::Site;
         (name = "chains", description = "All the instances, past and next, of recurring actions."),
         (name = "schedules", description = "What a schedule would mean."),
         (name = "status", description = "Hooks, runners, the state of the whole."),
+        (name = "workers", description = "Remote workers: ask for actions, and report how they came out."),
     ),
     security(("token" = [])),
     modifiers(&Token)

@@ -8,6 +8,7 @@ mod look_ups;
 mod page;
 mod schedule;
 mod shapes;
+mod workers;
 
 use axum::Router;
 use axum::extract::Request;
@@ -41,6 +42,7 @@ fn described(site: &Site) -> (Router<Site>, OpenApi) {
         .merge(schedule::routes())
         .merge(look_ups::routes())
         .merge(events::routes())
+        .merge(workers::routes())
         .split_for_parts();
     document.servers = Some(vec![utoipa::openapi::Server::new(site.path("/api/v1"))]);
     document::finish(&mut document);

@@ -13,3 +13,4 @@ mod on_a_network;
 mod pages;
 mod rights;
 mod running;
+mod workers;
