@@ -8,6 +8,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::figures::figures;
 use super::list::handlers;
 use super::policy::settings;
 use crate::admin::components::dates;
@@ -59,7 +60,9 @@ pub(super) async fn show(visit: Visit, Query(named): Query<Named>) -> Result<Res
         ("Next", next.as_ref().map_or_else(text::none, action)),
         ("Latest failure", failed.as_ref().map_or_else(text::none, action)),
     ];
+    let lately = figures(&visit, &hook).await?;
     let body = html! {
+        section data-live="figures" { (lately) }
         div .columns {
             section .card .padded data-live="hook" { h2 .hidden { "About this hook" } (facts(&rows)) }
             section .card .padded {

@@ -1,5 +1,6 @@
 //! Hooks and groups: how many actions of each there are, and what is set for them.
 
+mod figures;
 mod hook;
 mod list;
 mod policy;
