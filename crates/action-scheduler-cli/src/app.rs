@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use action_scheduler::handler::Handlers;
 use action_scheduler::scheduler::SchedulerBuilder;
+use action_scheduler::store::StoreUrl;
 use action_scheduler::{Context as Actor, Scheduler, Store};
 use anyhow::{Result, bail};
 use clap::ArgMatches;
@@ -18,6 +19,7 @@ use crate::config::Config;
 use crate::failure::NotDone;
 use crate::output::time::Dates;
 use crate::terminal::{LogFormat, Terminal};
+use crate::wordpress::{OneSite, WordPressOptions};
 
 /// The store that is used when none is named.
 pub const DEFAULT_STORE: &str = "sqlite:action-scheduler.db";
@@ -28,12 +30,37 @@ pub struct App {
     pub terminal: Terminal,
     global: Global,
     matches: ArgMatches,
+    site: Option<OneSite>,
 }
 
 impl App {
     /// Nothing is read or opened yet.
     pub fn new(global: Global, matches: &ArgMatches) -> Self {
-        Self { terminal: Terminal::detect(global.color), global, matches: matches.clone() }
+        let terminal = Terminal::detect(global.color);
+        Self { terminal, global, matches: matches.clone(), site: None }
+    }
+
+    /// Finds the site of `--wordpress`, if there is one: it is the store from here on.
+    pub async fn find_site(&mut self) -> Result<()> {
+        if self.global.wordpress.is_given() {
+            self.site = Some(self.global.wordpress.one().await?);
+        }
+        Ok(())
+    }
+
+    /// The site is this one: it is the store from here on.
+    pub fn set_site(&mut self, site: OneSite) {
+        self.site = Some(site);
+    }
+
+    /// The site that was found.
+    pub fn site(&self) -> Option<&OneSite> {
+        self.site.as_ref()
+    }
+
+    /// What was said of WordPress.
+    pub fn wordpress(&self) -> &WordPressOptions {
+        &self.global.wordpress
     }
 
     /// Reads the config file.
@@ -67,10 +94,21 @@ impl App {
         self.global.time_zone.clone().or(config.time_zone.clone()).unwrap_or(TimeZone::UTC)
     }
 
-    /// The URL of the store.
+    /// The URL of the store; that of a site without its password.
     pub fn store_url(&self, config: &Config) -> String {
+        if let Some(one) = &self.site {
+            return one.site.store.to_string();
+        }
         let url = self.global.store.clone().or(config.store.clone());
         url.unwrap_or_else(|| DEFAULT_STORE.to_owned())
+    }
+
+    /// The URL of the store, read.
+    pub fn store_place(&self, config: &Config) -> Result<StoreUrl> {
+        match &self.site {
+            Some(one) => Ok(one.site.store.clone()),
+            None => Ok(self.store_url(config).parse()?),
+        }
     }
 
     /// Opens a store that must be there already.
@@ -108,7 +146,10 @@ impl App {
         config: &Config,
         actor: &str,
     ) -> Result<SchedulerBuilder> {
-        let store = action_scheduler::store::open(url).await?;
+        let store = match &self.site {
+            Some(one) => one.site.store.open().await?,
+            None => action_scheduler::store::open(url).await?,
+        };
         Ok(self.over(store, config, actor))
     }
 

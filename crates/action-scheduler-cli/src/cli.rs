@@ -9,6 +9,7 @@ use tracing::level_filters::LevelFilter;
 use crate::command::Command;
 use crate::input;
 use crate::terminal::{Color, LogFormat};
+use crate::wordpress::WordPressOptions;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -47,6 +48,9 @@ pub struct Global {
     /// The store, such as sqlite:shop.db [default: sqlite:action-scheduler.db]
     #[arg(long, value_name = "URL", env = "ACTION_SCHEDULER_STORE")]
     pub store: Option<String>,
+
+    #[command(flatten)]
+    pub wordpress: WordPressOptions,
 
     /// The config file [default: ./action-scheduler.toml or else /etc/action-scheduler/action-scheduler.toml]
     #[arg(long, value_name = "FILE", env = "ACTION_SCHEDULER_CONFIG")]

@@ -16,6 +16,7 @@ mod runner;
 mod server;
 mod signals;
 mod terminal;
+mod wordpress;
 
 use std::process::ExitCode;
 
@@ -40,8 +41,11 @@ fn run(cli: Cli, matches: &clap::ArgMatches) -> anyhow::Result<()> {
     terminal::start_logging(cli.log_level(), cli.global.log_format, cli.global.color);
     let runtime = tokio::runtime::Runtime::new()?;
     let result = runtime.block_on(async {
-        let app = App::new(cli.global, matches);
-        command::run(&app, cli.command).await
+        let mut app = App::new(cli.global, matches);
+        if !cli.command.finds_its_own_sites() {
+            app.find_site().await?;
+        }
+        command::run(&mut app, cli.command).await
     });
     // What still waits on a thread, such as a read of the terminal, must not keep the process alive.
     runtime.shutdown_background();

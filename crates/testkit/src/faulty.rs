@@ -166,6 +166,9 @@ impl Store for FaultyStore {
     fn wake(&self) -> watch::Receiver<u64> {
         self.inner.wake()
     }
+    fn nudge(&self) {
+        self.inner.nudge();
+    }
     fn insert_statements(&self, action: &Insert) -> Vec<Statement> {
         self.inner.insert_statements(action)
     }

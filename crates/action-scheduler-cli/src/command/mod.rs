@@ -14,12 +14,14 @@ mod migrate;
 mod run;
 mod schedule;
 mod serve;
+mod serve_sites;
 mod session;
 mod sign_in_link;
 mod status;
 mod token;
 mod user;
 mod watch;
+mod wordpress;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -69,6 +71,9 @@ pub enum Command {
     /// Look after the database that a store is in
     #[command(subcommand)]
     Db(db::What),
+    /// Look at a WordPress site, and connect it
+    #[command(subcommand)]
+    Wordpress(wordpress::What),
     /// Check the config file and show what is in effect
     CheckConfig(check_config::Options),
     /// Measure how fast the engine is on this machine
@@ -80,8 +85,15 @@ pub enum Command {
     Completions(completions::Options),
 }
 
+impl Command {
+    /// Whether it looks for the sites of `--wordpress` itself; any other is about one site.
+    pub fn finds_its_own_sites(&self) -> bool {
+        matches!(self, Command::Serve(_) | Command::Wordpress(_))
+    }
+}
+
 /// Runs a command.
-pub async fn run(app: &App, command: Command) -> Result<()> {
+pub async fn run(app: &mut App, command: Command) -> Result<()> {
     match command {
         Command::Serve(options) => serve::run(app, options).await,
         Command::Run(options) => run::run(app, options).await,
@@ -99,6 +111,7 @@ pub async fn run(app: &App, command: Command) -> Result<()> {
         Command::Watch(options) => watch::run(app, options).await,
         Command::Migrate(options) => migrate::run(app, options).await,
         Command::Db(what) => db::run(app, what).await,
+        Command::Wordpress(what) => wordpress::run(app, what).await,
         Command::CheckConfig(options) => check_config::run(app, &options),
         Command::Bench(options) => bench::run(app, options).await,
         Command::BenchRunner(options) => bench::runner::run(app, &options).await,

@@ -7,19 +7,23 @@ use action_scheduler::store::ClaimFilter;
 use action_scheduler::{
     FigureKeeper, Group, Hook, Query, Runner, RunnerConfig, Scheduler, Shutdown,
 };
-use anyhow::Result;
+use action_scheduler_wordpress::attach::{OnBroken, keep};
+use action_scheduler_wordpress::{Health, PhpWorkers};
+use anyhow::{Context, Result, bail};
 use clap::Args;
+use tokio::sync::watch;
 
 use crate::app::App;
 use crate::command::serve::ensure_schedules;
 use crate::doubts::doubts;
-use crate::failure::{FAILED, Told};
+use crate::failure::{FAILED, NotDone, Told};
 use crate::input;
 use crate::observe::{LogLines, Progress};
 use crate::output;
 use crate::runner::RunnerOptions;
 use crate::signals::stop_on_signals;
 use crate::terminal::{progress, with_total};
+use crate::wordpress::{all_to, usual_workers};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -62,7 +66,22 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
     if options.force {
         runner.concurrent_batches = None;
     }
-    let handlers = config.bind()?;
+    let php = match app.site() {
+        Some(site) => {
+            if options.runner.workers.or(config.runner.workers).is_none() {
+                runner.workers = usual_workers();
+            }
+            let workers = site.workers(&runner, "run");
+            // A site that cannot be loaded is told of before anything is claimed.
+            workers.probe().await.with_context(|| workers.site_name().to_owned())?;
+            Some(workers)
+        }
+        None => None,
+    };
+    let handlers = match &php {
+        Some(workers) => all_to(workers)?,
+        None => config.bind()?,
+    };
     let url = app.store_url(&config);
     let bar = progress(None);
     let scheduler = app
@@ -78,7 +97,7 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
     ensure_schedules(&scheduler, &config).await?;
     with_total(&bar, due(&scheduler, &runner).await?);
     let figures = FigureKeeper::begin(&scheduler);
-    let report = drain(scheduler, runner).await;
+    let report = drain(scheduler, runner, php).await;
     figures.end().await;
     bar.finish_and_clear();
     let report = report?;
@@ -93,12 +112,31 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
     Ok(())
 }
 
-async fn drain(scheduler: Scheduler, config: RunnerConfig) -> Result<RunReport> {
+async fn drain(
+    scheduler: Scheduler,
+    config: RunnerConfig,
+    php: Option<PhpWorkers>,
+) -> Result<RunReport> {
     let shutdown = Shutdown::new();
     let signals = stop_on_signals(shutdown.clone())?;
-    let report = Runner::new(scheduler, config).run(shutdown).await;
+    let report = match &php {
+        Some(workers) => {
+            let (workers, silent) = (workers.clone(), watch::channel(0).1);
+            let report =
+                keep(scheduler, workers.clone(), silent, config, OnBroken::Stop, shutdown).await;
+            workers.close().await;
+            report
+        }
+        None => Runner::new(scheduler, config).run(shutdown).await,
+    };
     signals.abort();
-    Ok(report?)
+    let report = report?;
+    if let Some(workers) = &php
+        && let Health::Broken(error) = &*workers.health().borrow()
+    {
+        bail!(NotDone(format!("{}: {error}; {}", workers.site_name(), summary(&report))));
+    }
+    Ok(report)
 }
 
 /// How many actions are due that the runner takes. A guess where others take from the queue too.

@@ -13,6 +13,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::app::App;
+use crate::command::serve_sites;
 use crate::config::Config;
 use crate::demo::Demo;
 use crate::doubts::doubts;
@@ -23,6 +24,7 @@ use crate::output::safe::safe;
 use crate::runner::{self, CleanerOptions, RunnerOptions};
 use crate::server::ServerOptions;
 use crate::signals::stop_on_signals;
+use crate::wordpress::{all_to, usual_workers};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -53,7 +55,14 @@ pub struct Options {
 }
 
 /// Runs until stopped.
-pub async fn run(app: &App, options: Options) -> Result<()> {
+pub async fn run(app: &mut App, options: Options) -> Result<()> {
+    if app.wordpress().is_given() {
+        match serve_sites::only(app).await? {
+            Some(site) => app.set_site(site),
+            None => return serve_sites::run(app, &options.runner, &options.cleaner).await,
+        }
+    }
+    let app = &*app;
     let demo = if options.demo { Some(Demo::new(app)?) } else { None };
     let (config, url) = match &demo {
         Some(demo) => (demo.config.clone(), demo.url.clone()),
@@ -63,8 +72,15 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
             (config, url)
         }
     };
-    let settings = options.runner.resolve(&config, Until::Stopped);
-    let handlers = config.bind()?;
+    let mut settings = options.runner.resolve(&config, Until::Stopped);
+    if app.site().is_some() && options.runner.workers.or(config.runner.workers).is_none() {
+        settings.workers = usual_workers();
+    }
+    let php = app.site().map(|site| site.workers(&settings, "serve"));
+    let handlers = match &php {
+        Some(workers) => all_to(workers)?,
+        None => config.bind()?,
+    };
     let scheduler = app
         .builder(&url, &config, "serve")
         .await?
@@ -113,7 +129,13 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
         }
         None => None,
     };
-    let report = Runner::new(scheduler, settings).run(shutdown.clone()).await;
+    let report = match &php {
+        Some(workers) => {
+            let site = app.site().map(|one| one.site.clone());
+            serve_sites::keep_one(scheduler, workers, site, settings, &shutdown).await
+        }
+        None => Runner::new(scheduler, settings).run(shutdown.clone()).await,
+    };
     // A runner that failed has not been told to stop; the cleaner must be.
     shutdown.stop();
     if let Some(cleaner) = cleaner {
@@ -167,11 +189,16 @@ fn banner(app: &App, config: &Config, url: &str, settings: &RunnerConfig) {
         .map(|(key, value, _)| format!("{key} {value}"))
         .collect();
     lines.push(format!("  runner     {}", settings.join(", ")));
-    for handler in &config.handlers {
+    if let Some(one) = app.site() {
+        let user = one.php.user.as_ref().map(|user| format!(" as {}", user.name));
+        let php = one.php.program.display().to_string() + &user.unwrap_or_default();
+        lines.push(format!("  handler    *: {}, {}", safe(&php), one.site.folder.display()));
+    }
+    for handler in config.handlers.iter().filter(|_| app.site().is_none()) {
         let pattern = safe(handler.pattern.as_str()).into_owned();
         lines.push(format!("  handler    {pattern}: {}", safe(&handler.call.to_string())));
     }
-    if config.handlers.is_empty() {
+    if config.handlers.is_empty() && app.site().is_none() {
         lines.push(
             "  handler    none: every action will fail; see [[handler]] in the manual".into(),
         );

@@ -16,3 +16,4 @@ mod manual;
 mod migrate;
 mod sandbox;
 mod serve;
+mod wordpress;

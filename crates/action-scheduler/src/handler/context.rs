@@ -89,7 +89,7 @@ impl HandlerContext {
     }
 
     /// Adds what a handler printed to the log of the action.
-    pub(crate) fn log_output(&self, text: impl Into<String>) {
+    pub fn log_output(&self, text: impl Into<String>) {
         self.append(NewLogEntry::new(Step::Output, text));
     }
 

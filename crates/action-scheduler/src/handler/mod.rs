@@ -13,6 +13,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 #[cfg(unix)]
+pub mod child {
+    //! Programs that handlers start: a process group that never outlives its handler, and what it prints.
+
+    pub use super::command::group::{Ending, Group};
+    pub use super::command::output::Tail;
+    pub use super::command::status_in_words;
+    pub use super::text::printable;
+}
+
+#[cfg(unix)]
 pub use command::{Command, CommandConfig, InheritEnv};
 pub use context::HandlerContext;
 pub use function::Function;
@@ -52,6 +62,9 @@ pub enum RetryAdvice {
     Never,
     /// Not before this long from now.
     After(Duration),
+    /// The work was never begun, for a reason that has nothing to do with the action: it goes back to the queue as it was,
+    /// and the attempt is not counted.
+    NotBegun,
 }
 
 impl Failure {
@@ -63,6 +76,12 @@ impl Failure {
     /// A failure that another attempt would not mend.
     pub fn permanent(reason: impl Into<String>) -> Self {
         Self { reason: reason.into(), retry: RetryAdvice::Never }
+    }
+
+    /// The work was never begun; see [`RetryAdvice::NotBegun`]. Whoever gives this has to see to it that the queue is not
+    /// asked again at once.
+    pub fn not_begun(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), retry: RetryAdvice::NotBegun }
     }
 
     /// The same, with a wait before the next attempt.

@@ -2,7 +2,7 @@
 
 /// Bytes from outside as text for people: what is no UTF-8 is replaced, terminal colours and control characters other
 /// than line breaks and tabs are left out, a lone carriage return (a progress bar) begins a new line.
-pub(crate) fn printable(bytes: &[u8]) -> String {
+pub fn printable(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();

@@ -39,11 +39,16 @@ impl Case<'_> {
             let entry = NewLogEntry { at: None, step: Step::Complete, message: None };
             return self.verdict(Outcome::Complete, LogLevel::Full, entry, None);
         };
+        // One that timed out is failed already, and stays so.
+        if failure.retry == RetryAdvice::NotBegun && !self.timed_out {
+            let entry = NewLogEntry::new(Step::Reset, failure.reason);
+            return self.verdict(Outcome::NotCalled, LogLevel::Full, entry, None);
+        }
         let wait = match failure.retry {
             _ if self.attempt.0 >= self.plan.policy.max_attempts => None,
             // The chain has gone on to its next instance when this one timed out.
             _ if self.timed_out && self.action.chain.is_some() => None,
-            RetryAdvice::Never => None,
+            RetryAdvice::Never | RetryAdvice::NotBegun => None,
             RetryAdvice::After(wait) => Some(wait),
             RetryAdvice::Policy => Some(self.backoff()),
         };

@@ -87,6 +87,10 @@ pub trait Store: Send + Sync + 'static {
     /// Mark the present value as seen *before* claiming, or a wake-up between the two is lost.
     fn wake(&self) -> watch::Receiver<u64>;
 
+    /// Someone has stored something that this store does not notice by itself: whoever waits for work looks again.
+    /// Stores that notice, such as SQLite's and PostgreSQL's, need do nothing.
+    fn nudge(&self) {}
+
     /// Stores actions, in order. `None` stands for one that was refused because its [`crate::Unique`] rule holds;
     /// earlier actions of the same call count.
     async fn insert(&self, actions: Vec<Insert>) -> Result<Vec<Option<ActionId>>>;

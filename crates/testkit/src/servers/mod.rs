@@ -1,5 +1,5 @@
-//! Private database servers, started for tests: PostgreSQL with a standby and PgBouncer, MariaDB, a Galera cluster; and
-//! a proxy that spoils the way to them. For Linux.
+//! Private database servers, started for tests: PostgreSQL with a standby and PgBouncer, MariaDB, a Galera cluster; a
+//! WordPress site on MariaDB; and a proxy that spoils the way to them. For Linux.
 //!
 //! Each server has a temporary folder and ports of its own, and knows nothing of servers that the machine runs. Started
 //! by root, it runs as `nobody`.
@@ -45,6 +45,7 @@ pub mod postgres;
 mod programs;
 mod proxy;
 mod shared;
+mod wordpress;
 
 pub use database::Database;
 pub use galera::Galera;
@@ -52,3 +53,4 @@ pub use mariadb::MariaDb;
 pub use pgbouncer::PgBouncer;
 pub use postgres::Postgres;
 pub use proxy::{FaultProxy, NewConnections};
+pub use wordpress::WordPress;

@@ -15,6 +15,7 @@ use crate::output::safe::safe;
 use crate::output::{self, note};
 use crate::runner::RunnerOptions;
 use crate::signals::stop_on_signals;
+use crate::wordpress::all_to;
 
 /// Which actions.
 #[derive(Debug, Args)]
@@ -33,19 +34,27 @@ pub struct Options {
 /// Runs the actions.
 pub async fn run(app: &App, options: Options) -> Result<()> {
     let config = app.config_of_existing()?;
+    let settings = RunnerOptions::default().resolve(&config, Until::Drained { batches: None });
+    let php = app.site().map(|site| site.workers(&settings, "CLI"));
+    let handlers = match &php {
+        Some(workers) => all_to(workers)?,
+        None => config.bind()?,
+    };
     let outcomes = Arc::new(Outcomes::default());
     let scheduler = app
         .builder(&app.store_url(&config), &config, "CLI")
         .await?
-        .handlers(config.bind()?)
+        .handlers(handlers)
         .observer(Arc::clone(&outcomes) as Arc<dyn action_scheduler::Observer>)
         .build();
-    let settings = RunnerOptions::default().resolve(&config, Until::Drained { batches: None });
     let shutdown = Shutdown::new();
     let signals = stop_on_signals(shutdown.clone())?;
     let runner = Runner::new(scheduler.clone(), settings);
     let report = runner.run_ids(options.ids.clone(), shutdown).await;
     signals.abort();
+    if let Some(workers) = &php {
+        workers.close().await;
+    }
     report?;
 
     let mut rows = Vec::new();

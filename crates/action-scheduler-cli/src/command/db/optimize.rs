@@ -104,7 +104,7 @@ struct Step<'a> {
 /// Does it.
 pub async fn run(app: &App, options: &Options) -> Result<()> {
     let config = app.config_of_existing()?;
-    let url: StoreUrl = app.store_url(&config).parse()?;
+    let url = app.store_place(&config)?;
     let change = if options.remove { Change::Remove } else { Change::Add };
     let StoreUrl::MySql(place) = &url else {
         return tell(options, &report(&url, change, &[], !options.dry_run), || {

@@ -18,7 +18,7 @@ struct Layout<'a> {
 
 /// Shows the steps that bring the store up to date, and takes them unless that is not wanted.
 pub async fn run(app: &App, config: &Config, dry_run: bool, json: bool) -> Result<()> {
-    let url: StoreUrl = app.store_url(config).parse()?;
+    let url = app.store_place(config)?;
     let pending = url.pending_migrations().await?;
     if !dry_run {
         url.open().await?;

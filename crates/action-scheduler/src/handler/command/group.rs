@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 
 /// A running program and its process group. Dropped, it takes the whole group with it at once.
 #[derive(Debug)]
-pub(super) struct Group {
+pub struct Group {
     child: Child,
     id: Pid,
     killed: bool,
@@ -18,7 +18,7 @@ pub(super) struct Group {
 
 /// How a program came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ending {
+pub enum Ending {
     /// By itself.
     Own(ExitStatus),
     /// After it was told to.
@@ -27,7 +27,7 @@ pub(super) enum Ending {
 
 impl Group {
     /// Starts a program as the leader of a new process group.
-    pub(super) fn start(command: &mut Command) -> io::Result<Self> {
+    pub fn start(command: &mut Command) -> io::Result<Self> {
         let child = command.process_group(0).kill_on_drop(true).spawn()?;
         let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let id = id.ok_or_else(|| io::Error::other("the new process has no id"))?;
@@ -35,13 +35,24 @@ impl Group {
     }
 
     /// The program's standard input, if it is a pipe and was not taken before.
-    pub(super) fn stdin(&mut self) -> Option<ChildStdin> {
+    pub fn stdin(&mut self) -> Option<ChildStdin> {
         self.child.stdin.take()
+    }
+
+    /// The id of the program, and of its group.
+    pub fn id(&self) -> Pid {
+        self.id
+    }
+
+    /// Asks the whole group to end (SIGTERM).
+    pub fn ask_to_end(&self) {
+        // An error means that nobody is left to be signalled.
+        let _ = kill_process_group(self.id, Signal::TERM);
     }
 
     /// Waits for the program to exit, and ends what is left of its group then. Once `canceled` completes, the whole
     /// group is asked to end (SIGTERM); what has not done so after `grace` is killed.
-    pub(super) async fn end(
+    pub async fn end(
         &mut self,
         canceled: impl Future<Output = ()>,
         grace: Duration,
@@ -54,8 +65,7 @@ impl Group {
         let ending = match own {
             Some(status) => status.map(Ending::Own),
             None => {
-                // An error means that nobody is left to be signalled.
-                let _ = kill_process_group(self.id, Signal::TERM);
+                self.ask_to_end();
                 let _ = timeout(grace, self.until_empty()).await;
                 self.kill();
                 self.child.wait().await.map(Ending::Canceled)

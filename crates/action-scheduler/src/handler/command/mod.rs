@@ -1,7 +1,7 @@
 //! Handlers that are commands: a program of the machine, run directly, without a shell.
 
-mod group;
-mod output;
+pub(super) mod group;
+pub(super) mod output;
 #[cfg(test)]
 mod tests;
 
@@ -248,8 +248,8 @@ impl Command {
     fn judge(&self, ending: Ending, output: &str) -> Result<(), Failure> {
         let last_line = output.lines().rfind(|line| !line.trim().is_empty()).map(short);
         let reason = |status| match &last_line {
-            Some(line) => format!("{}: {line}", in_words(status)),
-            None => in_words(status),
+            Some(line) => format!("{}: {line}", status_in_words(status)),
+            None => status_in_words(status),
         };
         match ending {
             Ending::Canceled(status) => Err(Failure::new(format!("canceled: {}", reason(status)))),
@@ -310,7 +310,7 @@ async fn feed(input: Option<ChildStdin>, context: &HandlerContext) {
 }
 
 /// An exit status, such as `exit code 3` or `killed by signal 9 (SIGKILL)`.
-fn in_words(status: ExitStatus) -> String {
+pub fn status_in_words(status: ExitStatus) -> String {
     const NAMES: [(Signal, &str); 14] = [
         (Signal::HUP, "SIGHUP"),
         (Signal::INT, "SIGINT"),

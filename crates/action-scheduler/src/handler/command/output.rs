@@ -6,7 +6,7 @@ use crate::handler::text::printable;
 
 /// The last bytes of a stream. Its memory is bounded, however much goes through.
 #[derive(Debug)]
-pub(super) struct Tail {
+pub struct Tail {
     limit: usize,
     seen: u64,
     /// Grows to twice the limit before it is cut, so that each byte is moved about once.
@@ -15,12 +15,12 @@ pub(super) struct Tail {
 
 impl Tail {
     /// An empty tail that keeps `limit` bytes.
-    pub(super) fn new(limit: usize) -> Self {
+    pub fn new(limit: usize) -> Self {
         Self { limit, seen: 0, bytes: Vec::new() }
     }
 
     /// Reads a stream to its end. An error ends it too: what came before is what there is.
-    pub(super) async fn read(&mut self, mut stream: impl AsyncRead + Unpin) {
+    pub async fn read(&mut self, mut stream: impl AsyncRead + Unpin) {
         let mut buffer = vec![0; 16 * 1024];
         while let Ok(length) = stream.read(&mut buffer).await {
             if length == 0 {
@@ -30,7 +30,8 @@ impl Tail {
         }
     }
 
-    fn push(&mut self, chunk: &[u8]) {
+    /// Adds what was printed next.
+    pub fn push(&mut self, chunk: &[u8]) {
         self.seen = self.seen.saturating_add(chunk.len() as u64);
         let needed = chunk.get(chunk.len().saturating_sub(self.limit)..).unwrap_or_default();
         self.bytes.extend_from_slice(needed);
@@ -40,7 +41,7 @@ impl Tail {
     }
 
     /// The text, with a first line that says how much is missing. With a limit of 0 there is no text.
-    pub(super) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         if self.limit == 0 {
             return String::new();
         }

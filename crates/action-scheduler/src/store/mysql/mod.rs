@@ -14,6 +14,7 @@ mod claim;
 mod clean;
 mod clock;
 mod connection;
+mod due;
 mod error;
 mod export;
 mod figures;
@@ -57,6 +58,7 @@ use tokio::sync::watch as signal;
 
 use self::clean::Sweep;
 use self::connection::Connections;
+pub use self::due::DueLookout;
 use self::error::{Outcome, Trouble};
 use self::export::Found;
 use self::groups::Groups;
@@ -310,6 +312,10 @@ impl Store for MySqlStore {
 
     fn wake(&self) -> signal::Receiver<u64> {
         self.wake.subscribe()
+    }
+
+    fn nudge(&self) {
+        self.wake.send_modify(|count| *count = count.wrapping_add(1));
     }
 
     async fn insert(&self, actions: Vec<Insert>) -> Result<Vec<Option<ActionId>>> {

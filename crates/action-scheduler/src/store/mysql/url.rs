@@ -36,8 +36,21 @@ impl MySqlUrl {
         &self.prefix
     }
 
-    pub(super) fn database(&self) -> &str {
+    /// Whether both can be reached over one connection: the same server, and the same user.
+    pub fn is_beside(&self, other: &Self) -> bool {
+        let Self { host, port, user, password, socket, tls, database: _, prefix: _ } = other;
+        (&self.host, &self.port, &self.user) == (host, port, user)
+            && (&self.password, &self.socket, &self.tls) == (password, socket, tls)
+    }
+
+    /// The database.
+    pub fn database(&self) -> &str {
         &self.database
+    }
+
+    /// How to connect to the database, for those who have business with tables beside these.
+    pub fn connection_options(&self) -> mysql_async::Opts {
+        self.options().into()
     }
 
     /// What the driver needs to know of it.
@@ -79,7 +92,13 @@ impl FromStr for MySqlUrl {
             return Err(refuse(&format_args!("it names no database; {EXPECTED}")));
         }
         let mut options = Self {
-            host: url.host_str().filter(|host| !host.is_empty()).unwrap_or("localhost").to_owned(),
+            // The brackets around an IPv6 address belong to the URL, not to the address.
+            host: url
+                .host_str()
+                .map(|host| host.trim_start_matches('[').trim_end_matches(']'))
+                .filter(|host| !host.is_empty())
+                .unwrap_or("localhost")
+                .to_owned(),
             port: url.port().unwrap_or(3306),
             user: Some(decode("user", url.username())?).filter(|user| !user.is_empty()),
             password: url.password().map(|password| decode("password", password)).transpose()?,
@@ -128,7 +147,11 @@ impl fmt::Display for MySqlUrl {
             let password = if self.password.is_some() { ":…" } else { "" };
             write!(f, "{user}{password}@")?;
         }
-        write!(f, "{}:{}/{}?prefix={}", self.host, self.port, self.database, self.prefix)?;
+        match self.host.contains(':') {
+            true => write!(f, "[{}]", self.host)?,
+            false => f.write_str(&self.host)?,
+        }
+        write!(f, ":{}/{}?prefix={}", self.port, self.database, self.prefix)?;
         if self.tls == Tls::Required {
             f.write_str("&tls=required")?;
         }
@@ -157,6 +180,13 @@ mod tests {
         assert_eq!(url.password.as_deref(), Some("s@crt"));
         let short: MySqlUrl = "mariadb://localhost/wp".parse().unwrap();
         assert_eq!((short.port, short.prefix.as_str()), (3306, "wp_"));
+    }
+
+    #[test]
+    fn an_ipv6_address_has_brackets_in_the_url_alone() {
+        let url: MySqlUrl = "mysql://[::1]:3307/wp".parse().unwrap();
+        assert_eq!(url.host, "::1");
+        assert_eq!(url.to_string(), "mysql://[::1]:3307/wp?prefix=wp_");
     }
 
     #[test]

@@ -1,0 +1,155 @@
+//! `--wordpress`: which site a call is about, and the PHP workers that run its actions.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use action_scheduler::handler::Handlers;
+use action_scheduler::policy::HookPattern;
+use action_scheduler::{Priority, RunnerConfig};
+use action_scheduler_wordpress::attach::{Found, find_sites};
+use action_scheduler_wordpress::php::{Php, User};
+use action_scheduler_wordpress::site::Site;
+use action_scheduler_wordpress::{PhpWorkers, WorkerLimit, WorkerSettings};
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::failure::{BadInput, NotDone};
+
+/// Which WordPress, and how its PHP is run.
+#[derive(Debug, Clone, Default, Args)]
+pub struct WordPressOptions {
+    /// Work on the queue of the WordPress in this folder; with `serve`, more than one, or a path with a *
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "ACTION_SCHEDULER_WORDPRESS",
+        hide_env = true,
+        value_delimiter = ',',
+        conflicts_with = "store"
+    )]
+    pub wordpress: Vec<PathBuf>,
+
+    /// Which site of a network, such as shop.example/second
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "ACTION_SCHEDULER_SITE",
+        hide_env = true,
+        requires = "wordpress"
+    )]
+    pub site: Option<String>,
+
+    /// The PHP program for --wordpress [default: php]
+    #[arg(long, value_name = "PROGRAM", env = "ACTION_SCHEDULER_PHP", hide_env = true)]
+    pub php: Option<PathBuf>,
+
+    /// As whom PHP runs for --wordpress, when this runs as root [default: the owner of wp-config.php]
+    #[arg(long, value_name = "USER", env = "ACTION_SCHEDULER_PHP_USER", hide_env = true)]
+    pub php_user: Option<String>,
+}
+
+/// The site of a call.
+#[derive(Debug, Clone)]
+pub struct OneSite {
+    /// The site.
+    pub site: Site,
+    /// How its PHP is run.
+    pub php: Php,
+}
+
+impl WordPressOptions {
+    /// Whether the call is about WordPress at all.
+    pub fn is_given(&self) -> bool {
+        !self.wordpress.is_empty()
+    }
+
+    /// How PHP is run.
+    pub fn php(&self) -> Result<Php> {
+        let mut php = Php::default();
+        if let Some(program) = &self.php {
+            php.program.clone_from(program);
+        }
+        if let Some(name) = &self.php_user {
+            let user = User::named(name).map_err(|error| BadInput(error.to_string()))?;
+            php.user = Some(user);
+        }
+        Ok(php)
+    }
+
+    /// The sites that are there now.
+    pub async fn found(&self) -> Result<Found> {
+        let mut found = find_sites(&self.wordpress, &self.php()?).await;
+        if let Some(name) = &self.site {
+            let names = names(&found);
+            found.sites.retain(|(site, _)| site.name == *name);
+            if found.sites.is_empty() && found.problems.is_empty() {
+                bail!(BadInput(format!(
+                    "--site {name:?}: there is no such site; there are {names}"
+                )));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The one site that the call is about.
+    pub async fn one(&self) -> Result<OneSite> {
+        let mut found = self.found().await?;
+        if let Some(problem) = found.problems.first() {
+            bail!(NotDone(problem.clone()));
+        }
+        match (found.sites.pop(), found.sites.is_empty()) {
+            (Some((site, php)), true) => Ok(OneSite { site, php }),
+            (Some(last), false) => {
+                found.sites.push(last);
+                bail!(BadInput(format!(
+                    "--wordpress: {} sites are there; choose one with --site: {}",
+                    found.sites.len(),
+                    names(&found)
+                )))
+            }
+            (None, _) => bail!(NotDone("--wordpress: there is no site".to_owned())),
+        }
+    }
+}
+
+fn names(found: &Found) -> String {
+    let names: Vec<&str> = found.sites.iter().map(|(site, _)| site.name.as_str()).collect();
+    names.join(", ")
+}
+
+/// How many actions of a site are executed at once unless something else is asked for: PHP computes, it does not wait.
+pub fn usual_workers() -> usize {
+    available_parallelism().map_or(1, usize::from)
+}
+
+impl OneSite {
+    /// The workers of the site, as many as the runner has, in the name of `context`.
+    pub fn workers(&self, runner: &RunnerConfig, context: &str) -> PhpWorkers {
+        let settings = WorkerSettings {
+            workers: runner.workers,
+            context: context.to_owned(),
+            ..WorkerSettings::default()
+        };
+        let limit = WorkerLimit::new(runner.workers);
+        PhpWorkers::new(self.site.clone(), self.php.clone(), settings, limit)
+    }
+}
+
+/// Handlers that leave everything to PHP.
+pub fn all_to(workers: &PhpWorkers) -> Result<Handlers> {
+    let mut handlers = Handlers::default();
+    let all: HookPattern = "*".parse()?;
+    handlers.bind(all, Priority::default(), Arc::new(workers.clone()));
+    Ok(handlers)
+}
+
+/// Replaces the workers at each SIGHUP, for as long as this is awaited.
+pub async fn recycle_on_hangup(recycle: impl Fn()) -> Result<()> {
+    let mut hangups = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
+    while hangups.recv().await.is_some() {
+        tracing::info!("PHP workers are replaced, each once it has nothing to do");
+        recycle();
+    }
+    Ok(())
+}

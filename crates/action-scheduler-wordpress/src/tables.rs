@@ -1,0 +1,194 @@
+//! WordPress' own tables, as far as they are of interest here. All SQL of this crate is in this module.
+
+use action_scheduler::store::StoreUrl;
+use action_scheduler::store::mysql::MySqlUrl;
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, params};
+
+/// Why the tables could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum TablesError {
+    /// The database said no.
+    #[error("the database {place}: {error}")]
+    Database {
+        /// Which.
+        place: String,
+        /// What it said.
+        error: mysql_async::Error,
+    },
+    /// The store is none of MySQL's.
+    #[error("{0}: expected a MySQL or MariaDB database")]
+    NotMySql(String),
+}
+
+/// A site of a network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blog {
+    /// Its number.
+    pub id: u64,
+    /// Its domain, with a port if it has one.
+    pub domain: String,
+    /// Its path.
+    pub path: String,
+}
+
+/// A connection to the database of an installation.
+pub struct SiteTables {
+    connection: Conn,
+    place: String,
+    prefix: String,
+}
+
+impl SiteTables {
+    /// Connects. `prefix` is that of the installation, which is that of its first site.
+    pub async fn connect(url: &StoreUrl, prefix: &str) -> Result<Self, TablesError> {
+        let place = url.to_string();
+        let StoreUrl::MySql(url) = url else { return Err(TablesError::NotMySql(place)) };
+        match Conn::new(url.connection_options()).await {
+            Ok(connection) => Ok(Self { connection, place, prefix: prefix.to_owned() }),
+            Err(error) => Err(TablesError::Database { place, error }),
+        }
+    }
+
+    /// An option of a site, if there is one. By the unique key of the names; once when a site is attached, and by
+    /// `wordpress doctor`.
+    pub async fn option(
+        &mut self,
+        prefix: &str,
+        name: &str,
+    ) -> Result<Option<String>, TablesError> {
+        let sql = format!("SELECT option_value FROM `{prefix}options` WHERE option_name = :name");
+        let found = self.connection.exec_first(sql, params! { name }).await;
+        found.map_err(|error| self.trouble(error))
+    }
+
+    /// The sites of a network that are neither archived nor deleted. The whole table, of a row for each site; once when a
+    /// network is attached, and then each minute.
+    pub async fn blogs(&mut self) -> Result<Vec<Blog>, TablesError> {
+        let sql = format!(
+            "SELECT blog_id, domain, path FROM `{}blogs` WHERE archived = 0 AND spam = 0 AND deleted = 0 \
+             ORDER BY blog_id",
+            self.prefix
+        );
+        let found =
+            self.connection.query_map(sql, |(id, domain, path)| Blog { id, domain, path }).await;
+        found.map_err(|error| self.trouble(error))
+    }
+
+    /// The prefixes of which there are tables of a queue. By the server's list of tables; as often as [`Self::blogs`].
+    pub async fn prefixes_with_a_queue(&mut self) -> Result<Vec<String>, TablesError> {
+        let sql = "SELECT LEFT(table_name, CHAR_LENGTH(table_name) - CHAR_LENGTH('actionscheduler_actions')) \
+                   FROM information_schema.tables WHERE table_schema = DATABASE() \
+                   AND table_name LIKE '%actionscheduler\\_actions'";
+        let found = self.connection.query(sql).await;
+        found.map_err(|error| self.trouble(error))
+    }
+
+    /// Closes the connection.
+    pub async fn close(self) {
+        // That it is gone is all that is wanted.
+        let _ = self.connection.disconnect().await;
+    }
+
+    /// Counts for `wordpress doctor`, which asks once: how many actions are past-due for longer than five minutes, how many
+    /// are in-progress without a claim, and how many have a status that nobody knows. By the key of status and date.
+    pub async fn queue(&mut self, prefix: &str) -> Result<Option<QueueCounts>, TablesError> {
+        let there = self.prefixes_with_a_queue().await?;
+        if !there.iter().any(|found| found == prefix) {
+            return Ok(None);
+        }
+        let actions = format!("`{prefix}actionscheduler_actions`");
+        let sql = format!(
+            "SELECT (SELECT COUNT(*) FROM {actions} WHERE status = 'pending' \
+               AND scheduled_date_gmt < UTC_TIMESTAMP() - INTERVAL 5 MINUTE), \
+             (SELECT COUNT(*) FROM {actions} WHERE status = 'in-progress' AND claim_id = 0), \
+             (SELECT COUNT(*) FROM {actions} \
+               WHERE status NOT IN ('pending', 'in-progress', 'complete', 'failed', 'canceled'))"
+        );
+        let found: Result<Option<(u64, u64, u64)>, _> = self.connection.query_first(sql).await;
+        let (past_due, orphans, unknown) =
+            found.map_err(|error| self.trouble(error))?.unwrap_or_default();
+        Ok(Some(QueueCounts { past_due, orphans, unknown }))
+    }
+
+    /// The version of the server.
+    pub async fn version(&mut self) -> Result<String, TablesError> {
+        let found: Result<Option<String>, _> =
+            self.connection.query_first("SELECT VERSION()").await;
+        Ok(found.map_err(|error| self.trouble(error))?.unwrap_or_default())
+    }
+
+    fn trouble(&self, error: mysql_async::Error) -> TablesError {
+        TablesError::Database { place: self.place.clone(), error }
+    }
+}
+
+/// What there is to say of a queue at a glance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueCounts {
+    /// Pending, and due for longer than five minutes.
+    pub past_due: u64,
+    /// In-progress in nobody's name.
+    pub orphans: u64,
+    /// Of a status that is none.
+    pub unknown: u64,
+}
+
+/// The option in which the bridge of a site finds who runs its queue.
+pub const NOTICE: &str = "action_scheduler_daemon";
+
+/// Writes notices for the sites of one server, over one connection.
+pub struct Notices {
+    options: mysql_async::Opts,
+    connection: Option<Conn>,
+}
+
+impl Notices {
+    /// For the sites that can be reached as this one is.
+    pub fn new(url: &MySqlUrl) -> Self {
+        Self { options: url.connection_options(), connection: None }
+    }
+
+    /// Writes a notice, with the time by the server's clock. By the unique key of the names; for each site with the bridge,
+    /// four times a minute.
+    pub async fn give(
+        &mut self,
+        url: &MySqlUrl,
+        notice: &impl serde::Serialize,
+    ) -> mysql_async::Result<()> {
+        let text = serde_json::to_string(notice)
+            .map_err(|error| mysql_async::Error::Other(error.to_string().into()))?;
+        // Behind the brace that opens it.
+        let rest = text.get(1..).unwrap_or_default();
+        let sql = format!(
+            "INSERT INTO {} (option_name, option_value, autoload) \
+             VALUES (:name, CONCAT('{{\"at\":', UNIX_TIMESTAMP(), ',', :rest), 'no') \
+             ON DUPLICATE KEY UPDATE option_value = VALUES(option_value)",
+            options_of(url)
+        );
+        self.run(sql, params! { "name" => NOTICE, "rest" => rest }).await
+    }
+
+    /// Takes a notice back, unless another daemon has written one since. As [`Notices::give`]; once.
+    pub async fn withdraw(&mut self, url: &MySqlUrl, site: &str) -> mysql_async::Result<()> {
+        let sql = format!(
+            "DELETE FROM {} WHERE option_name = :name AND option_value LIKE CONCAT('%\"', :site, '\"%')",
+            options_of(url)
+        );
+        self.run(sql, params! { "name" => NOTICE, "site" => site }).await
+    }
+
+    async fn run(&mut self, sql: String, params: mysql_async::Params) -> mysql_async::Result<()> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => Conn::new(self.options.clone()).await?,
+        };
+        connection.exec_drop(sql, params).await?;
+        self.connection = Some(connection);
+        Ok(())
+    }
+}
+
+fn options_of(url: &MySqlUrl) -> String {
+    format!("`{}`.`{}options`", url.database().replace('`', "``"), url.prefix())
+}

@@ -1,0 +1,9 @@
+//! A real WordPress on a private MariaDB, with small real plugins.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails is to panic")]
+
+mod bridge;
+mod broken;
+mod life;
+mod misbehaviour;
+mod scene;
