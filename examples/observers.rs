@@ -49,6 +49,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// Observers are called on the task that caused the event, so they must be quick.
 fn print(event: &Event) {
     match event {
+        // `delay` and `ran` tell how late an attempt was started and how long it took.
+        Event::Started { action, hook, attempt, .. } => {
+            println!("{hook}: action {action} started, attempt {attempt}");
+        }
         Event::Completed { action, hook, attempt, .. } => {
             println!("{hook}: action {action} complete at attempt {attempt}");
         }

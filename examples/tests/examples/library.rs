@@ -70,12 +70,12 @@ Stored { action: ActionId(2), hook: "count_sales" }
 Stored { action: ActionId(3), hook: "sync_stock" }
 Stored { action: ActionId(4), hook: "farewell" }
 BatchClaimed { claim: ClaimId(1), actions: 3 }
-Started { action: ActionId(1), hook: "greet", attempt: Attempt(1) }
+greet: action 1 started, attempt 1
 greet: action 1 complete at attempt 1
-Started { action: ActionId(2), hook: "count_sales", attempt: Attempt(1) }
+count_sales: action 2 started, attempt 1
 count_sales: action 2 complete at attempt 1
 NextScheduled { chain: ChainId(2), action: ActionId(5) }
-Started { action: ActionId(3), hook: "sync_stock", attempt: Attempt(1) }
+sync_stock: action 3 started, attempt 1
 sync_stock: action 3 failed: no connection
 sync_stock: chain 3 paused
 BatchDone { claim: ClaimId(1) }

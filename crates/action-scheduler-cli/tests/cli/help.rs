@@ -7,7 +7,9 @@ fn commands(sandbox: &Sandbox, path: &[String]) -> Vec<Vec<String>> {
     let mut found = vec![path.to_vec()];
     let help = help(sandbox, path);
     let Some((_, list)) = help.split_once("Commands:\n") else { return found };
-    for line in list.lines().take_while(|line| line.starts_with("  ")) {
+    let lines = list.lines().take_while(|line| line.starts_with("  "));
+    // What is indented further goes on with the text of the line before.
+    for line in lines.filter(|line| !line.starts_with("   ")) {
         let name = line.split_whitespace().next().unwrap();
         let below = [path, &[name.to_owned()]].concat();
         found.extend(commands(sandbox, &below));

@@ -40,10 +40,10 @@ impl Resolution {
 
     /// When the period began that a moment lies in, in UTC.
     pub fn begin_of(self, at: Timestamp) -> Timestamp {
-        let length = self.length().as_secs().max(1);
-        let begin = at.as_second().div_euclid(length) * length;
+        let length = self.length().as_nanos().max(1);
+        let begin = at.as_nanosecond().div_euclid(length) * length;
         // Only the first minute and hour that there are begin before all time.
-        Timestamp::from_second(begin).unwrap_or(Timestamp::MIN)
+        Timestamp::from_nanosecond(begin).unwrap_or(Timestamp::MIN)
     }
 
     /// The beginning of the first period that is still kept.
