@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::figures::counted;
 use crate::sandbox::Sandbox;
@@ -27,6 +27,17 @@ impl Serving {
             }
         });
         Self { child, lines }
+    }
+
+    /// Waits until each of these texts has been seen, in any order.
+    pub fn wait_for_all(&self, texts: &[&str]) {
+        let deadline = Instant::now() + Duration::from_secs(120);
+        let mut left = texts.to_vec();
+        while !left.is_empty() {
+            let time = deadline.saturating_duration_since(Instant::now());
+            let Ok(line) = self.lines.recv_timeout(time) else { panic!("no line with {left:?}") };
+            left.retain(|text| !line.contains(text));
+        }
     }
 
     /// Waits for a line with this text.
@@ -175,16 +186,14 @@ fn the_demo_shows_every_kind() {
     let store = "sqlite:demo.db";
     let mut serving = Serving::start(sandbox.command(&["serve", "--demo", "--store", store]));
     serving.wait_for("The demo is running.");
-    for line in [
+    serving.wait_for_all(&[
         "hook=greet attempt=1 took=",
         "hook=slow attempt=1",
         "hook=broken attempt=1 took=",
         "hook=flaky attempt=3 took=",
         "a chain was paused",
         "hook=heartbeat attempt=1",
-    ] {
-        serving.wait_for(line);
-    }
+    ]);
     serving.signal("-TERM");
     assert_eq!(serving.exit_code(), Some(0));
     let status = sandbox.json(&["--store", store, "status", "--json"]);

@@ -140,7 +140,7 @@ async fn an_action_is_rescheduled_run_canceled_rerun_noted_and_deleted() {
         .collect();
     assert_eq!(texts.len(), 6, "{texts:?}");
     assert_eq!(texts[0], "action created");
-    assert_eq!(texts[3], "action canceled via token test");
+    assert_eq!(texts[3], format!("action canceled via token {}", server.token_name));
     assert_eq!(texts[5], "looked at by hand");
 
     assert_eq!(server.call(Method::DELETE, &path(""), Value::Null).await.status, 204);
