@@ -42,8 +42,10 @@ impl Serving {
 
     /// Waits for a line with this text.
     pub fn wait_for(&self, text: &str) -> String {
+        let deadline = Instant::now() + Duration::from_secs(60);
         let mut seen = Vec::new();
-        while let Ok(line) = self.lines.recv_timeout(Duration::from_secs(20)) {
+        let left = || deadline.saturating_duration_since(Instant::now());
+        while let Ok(line) = self.lines.recv_timeout(left()) {
             if line.contains(text) {
                 return line;
             }
@@ -185,7 +187,7 @@ fn the_demo_shows_every_kind() {
     let sandbox = Sandbox::new();
     let store = "sqlite:demo.db";
     let mut serving = Serving::start(sandbox.command(&["serve", "--demo", "--store", store]));
-    serving.wait_for("The demo is running.");
+    serving.wait_for("The demo is running:");
     serving.wait_for_all(&[
         "hook=greet attempt=1 took=",
         "hook=slow attempt=1",
