@@ -67,7 +67,7 @@ impl State {
             Unique::Key(key) => Some(key.clone()),
             Unique::No | Unique::Args | Unique::Hook => None,
         };
-        ActionRecord { action: row.action.clone(), key, log: self.logs(vec![row.action.id]) }
+        ActionRecord { action: self.seen(row), key, log: self.logs(vec![row.action.id]) }
     }
 
     fn chain_record(&self, id: ChainId) -> Option<ChainRecord> {
