@@ -256,3 +256,16 @@ async fn without_a_runner_the_page_of_runners_says_what_to_do() {
     let browser = Browser::with_link(&server).await;
     assert!(page(&browser, "/runners").await.contains("Nobody works on the queue"));
 }
+
+#[tokio::test]
+async fn an_export_that_is_compressed_comes_to_its_end() {
+    let server = Running::start().await;
+    for _ in 0..300 {
+        server.scheduler.enqueue_async("greet", ()).await.expect("stored");
+    }
+    let request = server.get("/actions/export?format=csv").header("accept-encoding", "gzip");
+    let response = request.send().await.expect("an answer");
+    assert_eq!(response.headers()["content-encoding"], "gzip");
+    let bytes = response.bytes().await.expect("all of it");
+    assert!(!bytes.is_empty());
+}

@@ -15,7 +15,7 @@ use axum::extract::Query as UrlQuery;
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 
 use self::file::{Format, Writer};
 use super::actions::View;
@@ -47,7 +47,8 @@ async fn download(
     ];
     let pages = Pages::new(visit.site.clone(), query, format);
     let body = stream::unfold(pages, async |mut pages| Some((pages.next().await?, pages)));
-    Ok((headers, Body::from_stream(body)).into_response())
+    // What compresses it asks once more after the end.
+    Ok((headers, Body::from_stream(body.fuse())).into_response())
 }
 
 /// The same question for all pages, in an order that an index serves: that of the list if it is by date, else by id.
