@@ -1,6 +1,6 @@
 //! Alerts: what is to be told to people when it begins and when it is over, once each.
 //!
-//! Data flows one way: a [`View`] of the store, [`rules`] that say what is wrong in it ([`Trouble`]), [`incidents`] that are
+//! Data flows one way: a `View` of the store, `rules` that say what is wrong in it (`Trouble`), `incidents` that are
 //! kept in the store until they are over, and targets that are told. Several servers on one store tell each incident once
 //! between them.
 
