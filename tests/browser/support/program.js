@@ -81,10 +81,11 @@ export class Program {
   }
 }
 
-/** A private database server: `shared` is none of them. It goes when its owner does. */
+/** A database on a private server. It goes when its owner does. */
 export class Database {
   static async start(kind) {
-    const child = spawn(built("server_owner"), [kind], { stdio: ["pipe", "pipe", "inherit"] });
+    const owned = kind === "mariadb" ? "mariadb-database" : kind;
+    const child = spawn(built("server_owner"), [owned], { stdio: ["pipe", "pipe", "inherit"] });
     const [url] = await lineOf(child, child.stdout, /^\S+:\/\/\S+/m, kind);
     const database = new Database();
     return Object.assign(database, { child, url });

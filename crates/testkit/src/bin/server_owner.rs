@@ -10,6 +10,10 @@ async fn main() {
     match kind.as_str() {
         "postgres" => own(&Postgres::start().await, Postgres::url).await,
         "mariadb" => own(&MariaDb::start().await, MariaDb::url).await,
+        "mariadb-database" => {
+            let server = MariaDb::start().await;
+            own(&server.create_database().await, |database| database.url().to_owned()).await;
+        }
         "galera" => own(&Galera::start().await, |cluster| cluster.node(0).url()).await,
         "shared-postgres" => own(Postgres::shared().await, Postgres::url).await,
         "shared-mariadb" => own(MariaDb::shared().await, MariaDb::url).await,
