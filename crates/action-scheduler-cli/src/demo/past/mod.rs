@@ -4,6 +4,7 @@
 //! that they are kept, shown and cleaned as any others. Their ids are from 1 on.
 
 mod chance;
+mod figures;
 mod habits;
 mod series;
 
@@ -39,11 +40,13 @@ pub async fn remember(scheduler: &Scheduler, declared: &[Declared]) -> Result<us
     };
     let admission = past.admission();
     let count = past.actions.len();
+    let figures = figures::of(&past.actions);
     let store = scheduler.store();
     for batch in past.batches() {
         store.import(&origin, batch).await?;
     }
     store.admit(&origin, admission, &Context::new("demo")).await?;
+    store.add_figures(figures).await?;
     Ok(count)
 }
 
