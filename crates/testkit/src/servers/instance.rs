@@ -95,7 +95,8 @@ impl Instance {
         self.folder.path().join("log")
     }
 
-    fn log_tail(&self) -> String {
+    /// The last lines that it wrote.
+    pub(super) fn log_tail(&self) -> String {
         const LINES: usize = 30;
         let log = std::fs::read(self.log()).unwrap_or_default();
         let log = String::from_utf8_lossy(&log);

@@ -66,7 +66,8 @@ keep() {
     until_unused
     kill_all
     free_shared_memory
-    rm -rf "$folder"
+    # Gone in one step: who comes meanwhile finds all of it or nothing, and not a server's port without the server.
+    mv "$folder" "$folder.$$" && rm -rf "$folder.$$"
 }
 
 cd / || exit

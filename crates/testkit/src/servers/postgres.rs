@@ -1,6 +1,7 @@
 //! PostgreSQL.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use tokio::sync::OnceCell;
@@ -68,7 +69,7 @@ impl Postgres {
     async fn create_database_with(&self, options: &str) -> Database {
         let name = database::new_name();
         let server_url = self.url();
-        let client = connect(&server_url).await;
+        let client = self.connect().await;
         let create = format!("CREATE DATABASE {name} STRATEGY wal_log {options}");
         client.batch_execute(&create).await.expect("a new database");
         let url = self.url_for(&name);
@@ -156,6 +157,22 @@ impl Postgres {
         self.run().await;
     }
 
+    /// A connection to the database `postgres`. A server that starts again after the crash of one of its processes is
+    /// waited for; of one that is gone, its log says why.
+    async fn connect(&self) -> Client {
+        const PATIENCE: Duration = Duration::from_secs(5);
+        let begun = Instant::now();
+        loop {
+            match try_connect(&self.url()).await {
+                Ok(client) => return client,
+                Err(error) if begun.elapsed() > PATIENCE => {
+                    panic!("connecting to {}: {error:?}\n{}", self.url(), self.instance.log_tail())
+                }
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
+    }
+
     /// Waits until a question has a row, and the answer is yes.
     async fn until(&self, what: &str, question: &str) {
         let client = connect(&self.url()).await;
@@ -203,7 +220,7 @@ impl Server for Postgres {
 
 /// A connection to a PostgreSQL server that is there.
 pub async fn connect(url: &str) -> Client {
-    try_connect(url).await.unwrap_or_else(|error| panic!("connecting to {url}: {error}"))
+    try_connect(url).await.unwrap_or_else(|error| panic!("connecting to {url}: {error:?}"))
 }
 
 /// A connection to a PostgreSQL server.
