@@ -20,6 +20,12 @@ pub struct RunnerOptions {
           value_parser = input::workers)]
     pub workers: Option<usize>,
 
+    /// Start so much work before a worker is free for it, or 0; see the manual's configuration [default: 0, and 25ms
+    /// with --wordpress]
+    #[arg(long, value_name = "TIME", env = "ACTION_SCHEDULER_RUNNER_START_AHEAD", hide_env = true,
+          value_parser = input::duration)]
+    pub start_ahead: Option<Duration>,
+
     /// How many actions a claim takes: a number, or auto for about a second of work [default: auto]
     #[arg(long, value_name = "N", env = "ACTION_SCHEDULER_RUNNER_BATCH_SIZE", hide_env = true,
           value_parser = input::batch_size)]
@@ -82,12 +88,12 @@ pub struct RunnerOptions {
 
 impl RunnerOptions {
     /// What the options, the config file and the defaults come to.
-    pub fn resolve(&self, config: &Config, until: Until) -> RunnerConfig {
+    pub fn resolve(&self, config: &Config, until: Until, defaults: RunnerConfig) -> RunnerConfig {
         let file = &config.runner;
-        let defaults = RunnerConfig::default();
         let limit = self.concurrent_batches.or(file.concurrent_batches);
         RunnerConfig {
             workers: self.workers.or(file.workers).unwrap_or(defaults.workers),
+            start_ahead: self.start_ahead.or(file.start_ahead).unwrap_or(defaults.start_ahead),
             batch_size: self.batch_size.or(file.batch_size).unwrap_or(defaults.batch_size),
             concurrent_batches: limit.unwrap_or(Limit(defaults.concurrent_batches)).0,
             filter: ClaimFilter {
@@ -140,6 +146,7 @@ pub fn rows(
     let filter = &runner.filter;
     let values = [
         ("workers", runner.workers.to_string()),
+        ("start_ahead", short(runner.start_ahead)),
         ("batch_size", batch_size(runner.batch_size)),
         (
             "concurrent_batches",

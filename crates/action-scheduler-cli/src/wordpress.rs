@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use action_scheduler::handler::Handlers;
 use action_scheduler::policy::HookPattern;
@@ -64,6 +65,20 @@ impl WordPressOptions {
         !self.wordpress.is_empty()
     }
 
+    /// How a queue is run unless something else is asked for. That of a site: PHP computes more than it waits, and most
+    /// callbacks take less time than a commit.
+    pub fn usual_runner(&self) -> RunnerConfig {
+        let usual = RunnerConfig::default();
+        match self.is_given() {
+            true => RunnerConfig {
+                workers: available_parallelism().map_or(1, usize::from),
+                start_ahead: Duration::from_millis(25),
+                ..usual
+            },
+            false => usual,
+        }
+    }
+
     /// How PHP is run.
     pub fn php(&self) -> Result<Php> {
         let mut php = Php::default();
@@ -116,11 +131,6 @@ impl WordPressOptions {
 fn names(found: &Found) -> String {
     let names: Vec<&str> = found.sites.iter().map(|(site, _)| site.name.as_str()).collect();
     names.join(", ")
-}
-
-/// How many actions of a site are executed at once unless something else is asked for: PHP computes, it does not wait.
-pub fn usual_workers() -> usize {
-    available_parallelism().map_or(1, usize::from)
 }
 
 impl OneSite {

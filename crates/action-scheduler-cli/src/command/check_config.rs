@@ -59,7 +59,7 @@ pub fn run(app: &App, options: &Options) -> Result<()> {
     for doubt in doubts(&config) {
         output::note(format_args!("warning: {}", safe(&doubt)));
     }
-    let runner = options.runner.resolve(&config, Until::Stopped);
+    let runner = options.runner.resolve(&config, Until::Stopped, app.wordpress().usual_runner());
     let cleaner = options.cleaner.resolve(&config);
     let settings = in_effect::settings(app, &config, &runner, cleaner, server.as_ref());
     match options.json {

@@ -23,7 +23,7 @@ use crate::output;
 use crate::runner::RunnerOptions;
 use crate::signals::stop_on_signals;
 use crate::terminal::{progress, with_total};
-use crate::wordpress::{all_to, usual_workers};
+use crate::wordpress::all_to;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -62,15 +62,12 @@ pub struct Options {
 pub async fn run(app: &App, options: Options) -> Result<()> {
     let config = app.config()?;
     let until = Until::Drained { batches: (options.batches > 0).then_some(options.batches) };
-    let mut runner = options.runner.resolve(&config, until);
+    let mut runner = options.runner.resolve(&config, until, app.wordpress().usual_runner());
     if options.force {
         runner.concurrent_batches = None;
     }
     let php = match app.site() {
         Some(site) => {
-            if options.runner.workers.or(config.runner.workers).is_none() {
-                runner.workers = usual_workers();
-            }
             let workers = site.workers(&runner, "run");
             // A site that cannot be loaded is told of before anything is claimed.
             workers.probe().await.with_context(|| workers.site_name().to_owned())?;

@@ -24,7 +24,7 @@ use crate::output::safe::safe;
 use crate::runner::{self, CleanerOptions, RunnerOptions};
 use crate::server::ServerOptions;
 use crate::signals::stop_on_signals;
-use crate::wordpress::{all_to, usual_workers};
+use crate::wordpress::all_to;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -72,10 +72,8 @@ pub async fn run(app: &mut App, options: Options) -> Result<()> {
             (config, url)
         }
     };
-    let mut settings = options.runner.resolve(&config, Until::Stopped);
-    if app.site().is_some() && options.runner.workers.or(config.runner.workers).is_none() {
-        settings.workers = usual_workers();
-    }
+    let usual = app.wordpress().usual_runner();
+    let settings = options.runner.resolve(&config, Until::Stopped, usual);
     let php = app.site().map(|site| site.workers(&settings, "serve"));
     let handlers = match &php {
         Some(workers) => all_to(workers)?,

@@ -20,7 +20,7 @@ use crate::output::note;
 use crate::output::safe::safe;
 use crate::runner::{CleanerOptions, RunnerOptions};
 use crate::signals::stop_on_signals;
-use crate::wordpress::{OneSite, recycle_on_hangup, usual_workers};
+use crate::wordpress::{OneSite, recycle_on_hangup};
 
 /// The site that is served alone, with the admin and the API: one folder with one site in it, or the one of a network that
 /// was chosen. `None` when there are more, or may come to be.
@@ -76,10 +76,7 @@ pub async fn keep_one(
 /// Runs the queues of many sites until it is told to stop.
 pub async fn run(app: &App, runner: &RunnerOptions, cleaner: &CleanerOptions) -> Result<()> {
     let config = app.config()?;
-    let mut settings = runner.resolve(&config, Until::Stopped);
-    if runner.workers.or(config.runner.workers).is_none() {
-        settings.workers = usual_workers();
-    }
+    let settings = runner.resolve(&config, Until::Stopped, app.wordpress().usual_runner());
     let options = app.wordpress();
     let (policies, zone) = (config.policies(), app.zone(&config));
     let scheduler: MakeScheduler = Arc::new(move |store| {

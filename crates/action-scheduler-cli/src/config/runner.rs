@@ -13,6 +13,8 @@ use crate::input::{self, CleanInterval, Limit};
 pub struct RunnerSection {
     /// How many actions are executed at once.
     pub workers: Option<usize>,
+    /// How much work is started before a worker is free for it.
+    pub start_ahead: Option<Duration>,
     /// How many actions a claim takes.
     pub batch_size: Option<BatchSize>,
     /// How many claims may be open at once, over all runners.
@@ -40,6 +42,7 @@ impl RunnerSection {
     pub fn read(mut section: Section<'_, '_>) -> Self {
         let runner = Self {
             workers: checked(&mut section, "workers", input::workers),
+            start_ahead: section.duration("start_ahead"),
             batch_size: checked(&mut section, "batch_size", input::batch_size),
             concurrent_batches: checked(
                 &mut section,

@@ -11,6 +11,10 @@ use crate::store::ClaimFilter;
 pub struct RunnerConfig {
     /// How many actions it executes at once (10). With 1 they run strictly one after another, in claim order.
     pub workers: usize,
+    /// So much work is started before a worker is free for it (none). Where actions take less time than a commit, workers
+    /// need not wait for one then. What was started and not yet called when the process is killed counts as crashed; what
+    /// waits for more than a second behind others goes back to the queue.
+    pub start_ahead: Duration,
     /// How many actions a claim takes.
     pub batch_size: BatchSize,
     /// How many claims may be open at once, over all runners (5); `None` is any number.
@@ -35,6 +39,7 @@ impl Default for RunnerConfig {
     fn default() -> Self {
         Self {
             workers: 10,
+            start_ahead: Duration::ZERO,
             batch_size: BatchSize::Auto,
             concurrent_batches: Some(5),
             filter: ClaimFilter::default(),

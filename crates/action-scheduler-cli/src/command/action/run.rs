@@ -34,7 +34,9 @@ pub struct Options {
 /// Runs the actions.
 pub async fn run(app: &App, options: Options) -> Result<()> {
     let config = app.config_of_existing()?;
-    let settings = RunnerOptions::default().resolve(&config, Until::Drained { batches: None });
+    let until = Until::Drained { batches: None };
+    let usual = app.wordpress().usual_runner();
+    let settings = RunnerOptions::default().resolve(&config, until, usual);
     let php = app.site().map(|site| site.workers(&settings, "CLI"));
     let handlers = match &php {
         Some(workers) => all_to(workers)?,

@@ -1,9 +1,10 @@
 //! The loop that claims, starts, and records. At most one of each is under way at a time; what comes up meanwhile goes
 //! into the next one together.
 //!
-//! Each of these has a file of its own, with the state that is its alone: `claiming`, `starting`, `running` for what
-//! happens in between, `recording`, and `stopping` for the way to the end.
+//! Each of these has a file of its own, with the state that is its alone: `claiming`, `starting`, `ahead` and `running` for
+//! what happens in between, `recording`, and `stopping` for the way to the end.
 
+mod ahead;
 mod claiming;
 mod pending;
 mod recording;
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
+use self::ahead::Ahead;
 use self::claiming::Claimer;
 use self::pending::sleep_until;
 use self::recording::Recorder;
@@ -47,6 +49,7 @@ pub(super) struct Dispatcher {
 
     claimer: Claimer,
     starter: Starter,
+    ahead: Ahead,
     /// Started and not yet ended. An action that was taken from this runner, or canceled, and came back to it may have
     /// two attempts here.
     running: HashMap<(ActionId, action::Attempt), Running>,
@@ -77,6 +80,7 @@ impl Dispatcher {
             plans: Plans::new(scheduler.clone()),
             claimer: Claimer::new(&config, pick, liveness),
             starter: Starter::new(),
+            ahead: Ahead::new(config.start_ahead),
             running: HashMap::new(),
             reports,
             reporter,
@@ -126,6 +130,7 @@ impl Dispatcher {
                 answer = self.claimer.answer.completion() => self.claimed(answer),
                 step = self.stopping.next_step(runs) => self.stop(step),
                 () = sleep_until(self.store_after) => self.store_after = None,
+                () = sleep_until(self.ahead.patience_ends()) => self.give_back_impatient(),
                 () = sleep_until(self.claimer.after), if open => self.claimer.after = None,
                 Ok(()) = wake.changed(), if open => self.claimer.wake(),
                 _ = notes.tick(), if runs => self.store_notes(),
@@ -154,6 +159,7 @@ impl Dispatcher {
         self.stopping.is_closing()
             && self.starter.waiting() == 0
             && self.running.is_empty()
+            && self.ahead.waiting() == 0
             && self.recorder.waiting() == 0
             && self.claimer.answer.is_none()
             && self.starter.answer.is_none()

@@ -110,6 +110,7 @@ impl Dispatcher {
                     return;
                 };
                 self.claimer.batches.count(1);
+                self.ahead.count();
                 let case = Case { timed_out, ..self.case(&context, claim) };
                 let mut verdict = case.ended(result);
                 if timed_out && verdict.finish.outcome == Outcome::Failed {
@@ -120,6 +121,7 @@ impl Dispatcher {
                 } else {
                     self.recorder.add(context, verdict);
                 }
+                self.call_next();
             }
         }
     }

@@ -80,7 +80,8 @@ impl Dispatcher {
         if self.starter.waiting() == 0 || self.store_after.is_some() || self.is_over_limit() {
             return;
         }
-        let free = self.config.workers.max(1).saturating_sub(self.running.len());
+        let room = self.config.workers.max(1) + self.ahead.room();
+        let free = room.saturating_sub(self.running.len() + self.ahead.waiting());
         // While results pile up unrecorded, nothing more is started.
         let backlog = self.config.workers.saturating_mul(4).max(64);
         if free == 0 || self.recorder.waiting() > backlog {
@@ -103,7 +104,7 @@ impl Dispatcher {
         let asked = std::mem::take(&mut self.starter.asked);
         for ((claim, action), answer) in asked.into_iter().zip(answers) {
             match answer {
-                Started::Yes(attempt) => self.execute(claim, action, attempt),
+                Started::Yes(attempt) => self.ahead.add(claim, action, attempt),
                 Started::Ignored => {
                     self.report.ignored += 1;
                     self.scheduler.observers().tell_with(|| Event::Ignored {
@@ -114,5 +115,6 @@ impl Dispatcher {
                 }
             }
         }
+        self.call_next();
     }
 }

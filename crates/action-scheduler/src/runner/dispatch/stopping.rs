@@ -155,6 +155,7 @@ impl Dispatcher {
         if !self.stopping.gives_back() {
             return;
         }
+        self.give_back_ahead();
         let mut claims = self.starter.give_up();
         if claims.is_empty() {
             return;
