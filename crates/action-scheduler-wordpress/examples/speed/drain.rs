@@ -1,0 +1,76 @@
+//! A drain by this program and two PHP workers, beside one by a loop in PHP that does for each action what the plugin does.
+
+use std::time::Instant;
+
+use crate::program;
+use crate::queue::Queue;
+use action_scheduler::Status;
+use serde::Serialize;
+
+const ACTIONS: u64 = 20_000;
+const BACKLOG: u64 = 200_000;
+/// The loop is so slow that fewer have to do.
+const LOOP_ACTIONS: u64 = 2000;
+const ROUNDS: usize = 3;
+
+/// Actions per second: medians of rounds that took turns.
+#[derive(Debug, Serialize)]
+pub struct Figures {
+    actions: u64,
+    workers: u32,
+    /// `action-scheduler run`, from its start to its end: PHP and WordPress are loaded in that time, too.
+    drain_per_s: f64,
+    /// The same, with 200,000 pending in the beginning.
+    backlog_per_s: f64,
+    backlog_ratio: f64,
+    /// The loop, from its first claim on.
+    loop_per_s: f64,
+    ratio: f64,
+}
+
+pub async fn measure() -> Figures {
+    let queue = Queue::new().await;
+    let (mut drains, mut backlogs, mut loops) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        queue.fill(ACTIONS).await;
+        drains.push(drain(&queue, &[]).await);
+        queue.empty().await;
+        queue.fill(BACKLOG).await;
+        backlogs.push(drain(&queue, &["--batch-size=1000", "--batches=20"]).await);
+        queue.empty().await;
+        queue.fill(LOOP_ACTIONS).await;
+        loops.push(plain_loop(&queue).await);
+        queue.empty().await;
+    }
+    let [drain_per_s, backlog_per_s, loop_per_s] = [drains, backlogs, loops].map(median);
+    Figures {
+        actions: ACTIONS,
+        workers: 2,
+        drain_per_s,
+        backlog_per_s,
+        backlog_ratio: backlog_per_s / drain_per_s,
+        loop_per_s,
+        ratio: drain_per_s / loop_per_s,
+    }
+}
+
+async fn drain(queue: &Queue, more: &[&str]) -> f64 {
+    let begun = Instant::now();
+    let options = ["run", "--workers=2"].iter().chain(more).chain(&["--wordpress"]);
+    program::run(&options.copied().collect::<Vec<_>>(), &queue.site.path()).await;
+    let took = begun.elapsed();
+    assert_eq!(queue.count(Status::Complete).await, ACTIONS, "all were run");
+    ACTIONS as f64 / took.as_secs_f64()
+}
+
+async fn plain_loop(queue: &Queue) -> f64 {
+    let took = queue.site.request(include_str!("loop.php")).await;
+    let took: f64 = took.trim().parse().unwrap_or_else(|_| panic!("seconds: {took}"));
+    assert_eq!(queue.count(Status::Complete).await, LOOP_ACTIONS, "all were run");
+    LOOP_ACTIONS as f64 / took
+}
+
+fn median(mut rates: Vec<f64>) -> f64 {
+    rates.sort_by(f64::total_cmp);
+    rates[rates.len() / 2]
+}
