@@ -21,7 +21,7 @@ pub enum PrivateAddresses {
 /// A host that has no address that may be called.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{host} is no public address{}; allow private addresses for this webhook to call it nevertheless",
+    "{host} is no public address{}; to call it nevertheless, allow private addresses for this webhook (`allow_private = true`)",
     in_words(.resolved)
 )]
 pub(super) struct Refused {
@@ -157,6 +157,6 @@ mod tests {
         let error = PublicOnly.resolve("localhost".parse().unwrap()).await.err().unwrap();
         let refused = error.downcast::<Refused>().unwrap().to_string();
         assert!(refused.starts_with("localhost is no public address ("), "{refused}");
-        assert!(refused.contains("; allow private addresses"), "{refused}");
+        assert!(refused.contains("; to call it nevertheless, allow private addresses"), "{refused}");
     }
 }

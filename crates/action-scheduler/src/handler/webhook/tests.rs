@@ -448,7 +448,7 @@ async fn a_private_address_is_not_called_unless_allowed() {
     let error = Webhook::new(WebhookConfig::new(receiver.url("/"))).unwrap_err().to_string();
     let expected = format!(
         "webhook URL \"{}\": 127.0.0.1 is no public address; \
-         allow private addresses for this webhook to call it nevertheless",
+         to call it nevertheless, allow private addresses for this webhook (`allow_private = true`)",
         receiver.url("/")
     );
     assert_eq!(error, expected);
