@@ -137,16 +137,37 @@ pub struct QueueCounts {
 /// The option in which the bridge of a site finds who runs its queue.
 pub const NOTICE: &str = "action_scheduler_daemon";
 
-/// Writes notices for the sites of one server, over one connection.
-pub struct Notices {
+/// One connection to a server, made when it is needed, and again after an error.
+struct Line {
     options: mysql_async::Opts,
     connection: Option<Conn>,
 }
 
+impl Line {
+    fn new(url: &MySqlUrl) -> Self {
+        Self { options: url.connection_options(), connection: None }
+    }
+
+    /// The connection; who has used it without an error gives it back.
+    async fn take(&mut self) -> mysql_async::Result<Conn> {
+        match self.connection.take() {
+            Some(connection) => Ok(connection),
+            None => Conn::new(self.options.clone()).await,
+        }
+    }
+
+    fn give_back(&mut self, connection: Conn) {
+        self.connection = Some(connection);
+    }
+}
+
+/// Writes notices for the sites of one server, over one connection.
+pub struct Notices(Line);
+
 impl Notices {
     /// For the sites that can be reached as this one is.
     pub fn new(url: &MySqlUrl) -> Self {
-        Self { options: url.connection_options(), connection: None }
+        Self(Line::new(url))
     }
 
     /// Writes a notice, with the time by the server's clock. By the unique key of the names; for each site with the bridge,
@@ -179,16 +200,75 @@ impl Notices {
     }
 
     async fn run(&mut self, sql: String, params: mysql_async::Params) -> mysql_async::Result<()> {
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => Conn::new(self.options.clone()).await?,
-        };
+        let mut connection = self.0.take().await?;
         connection.exec_drop(sql, params).await?;
-        self.connection = Some(connection);
+        self.0.give_back(connection);
         Ok(())
     }
 }
 
+/// Looks for events of WP-Cron in the sites of one server, over one connection.
+pub struct EventDates(Line);
+
+impl EventDates {
+    /// For the sites that can be reached as this one is.
+    pub fn new(url: &MySqlUrl) -> Self {
+        Self(Line::new(url))
+    }
+
+    /// The places in `sites` of those where an event is due. By the unique key of the names, in one statement; about once a
+    /// second, and less often where there are many.
+    pub async fn due(&mut self, sites: &[&MySqlUrl]) -> mysql_async::Result<Vec<usize>> {
+        // WordPress keeps the events in the order of their dates.
+        let questions = sites.iter().enumerate().map(|(place, url)| {
+            let options = options_of(url);
+            format!(
+                "(SELECT {place}, LEFT(option_value, 64), UNIX_TIMESTAMP() FROM {options} \
+                 WHERE option_name = 'cron')"
+            )
+        });
+        let question = questions.collect::<Vec<_>>().join(" UNION ALL ");
+        let mut connection = self.0.take().await?;
+        let found: Vec<(usize, Vec<u8>, i64)> = connection.query(question).await?;
+        self.0.give_back(connection);
+        let due = found
+            .into_iter()
+            .filter(|(_, events, now)| first_date(events).is_some_and(|date| date <= *now));
+        Ok(due.map(|(place, ..)| place).collect())
+    }
+}
+
+/// The date of the first event, in seconds since 1970: the first key of a PHP-serialised array. `None` if there is none.
+fn first_date(events: &[u8]) -> Option<i64> {
+    let text = events.strip_prefix(b"a:")?;
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let text = text.get(digits..)?.strip_prefix(b":{i:")?;
+    let end = text.iter().position(|byte| *byte == b';')?;
+    std::str::from_utf8(text.get(..end)?).ok()?.parse().ok()
+}
+
 fn options_of(url: &MySqlUrl) -> String {
     format!("`{}`.`{}options`", url.database().replace('`', "``"), url.prefix())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_key_of_the_events_is_the_date_of_the_first() {
+        let events =
+            br#"a:3:{i:1790000000;a:1:{s:4:"ping";a:0:{}}i:1790000060;a:0:{}s:7:"version";i:2;}"#;
+        assert_eq!(first_date(events), Some(1_790_000_000));
+        assert_eq!(first_date(&events[..16]), Some(1_790_000_000), "the rest is not looked at");
+    }
+
+    #[test]
+    fn what_holds_no_event_has_no_date() {
+        for none in
+            ["", "a:1:{s:7:\"version\";i:2;}", "a:0:{}", "b:0;", "a:2:{i:17900", "a:2:{i:x;"]
+        {
+            assert_eq!(first_date(none.as_bytes()), None, "{none:?}");
+        }
+    }
 }

@@ -9,6 +9,7 @@ use action_scheduler::scheduler::Ensured;
 use action_scheduler::{FigureKeeper, Runner, RunnerConfig, Scheduler, Shutdown};
 use action_scheduler_server::access::accounts::Actor;
 use action_scheduler_server::{Server, ServerConfig};
+use action_scheduler_wordpress::attach::WpCron;
 use anyhow::{Context, Result};
 use clap::Args;
 
@@ -31,6 +32,7 @@ Examples:
   action-scheduler serve --demo
   action-scheduler serve --store sqlite:shop.db --config shop.toml
   action-scheduler serve --workers 1 --hooks send_invoice,send_reminder
+  action-scheduler serve --wordpress /var/www/shop --wp-cron
 
 SIGINT (Ctrl-C) or SIGTERM stops it: nothing more is started, and running actions have --grace to
 finish. A second signal stops it at once.";
@@ -48,10 +50,20 @@ pub struct Options {
     #[command(flatten)]
     server: ServerOptions,
 
+    /// Run the events of WP-Cron too, as actions of the group wp-cron
+    #[arg(long, env = "ACTION_SCHEDULER_WP_CRON", hide_env = true, requires = "wordpress")]
+    wp_cron: bool,
+
     /// Show what it can do: a config and actions of every kind, in a database of its own (or the
     /// one of --store)
     #[arg(long)]
     demo: bool,
+}
+
+impl Options {
+    fn wp_cron(&self) -> WpCron {
+        if self.wp_cron { WpCron::Moved } else { WpCron::Left }
+    }
 }
 
 /// Runs until stopped.
@@ -59,7 +71,10 @@ pub async fn run(app: &mut App, options: Options) -> Result<()> {
     if app.wordpress().is_given() {
         match serve_sites::only(app).await? {
             Some(site) => app.set_site(site),
-            None => return serve_sites::run(app, &options.runner, &options.cleaner).await,
+            None => {
+                let Options { runner, cleaner, .. } = &options;
+                return serve_sites::run(app, runner, cleaner, options.wp_cron()).await;
+            }
         }
     }
     let app = &*app;
@@ -130,7 +145,8 @@ pub async fn run(app: &mut App, options: Options) -> Result<()> {
     let report = match &php {
         Some(workers) => {
             let site = app.site().map(|one| one.site.clone());
-            serve_sites::keep_one(scheduler, workers, site, settings, &shutdown).await
+            let wp_cron = options.wp_cron();
+            serve_sites::keep_one(scheduler, workers, site, settings, wp_cron, &shutdown).await
         }
         None => Runner::new(scheduler, settings).run(shutdown.clone()).await,
     };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use action_scheduler::runner::{RunReport, Until};
 use action_scheduler::{RunnerConfig, Scheduler, Shutdown};
 use action_scheduler_wordpress::attach::{
-    Attach, Doorbell, MakeScheduler, OnBroken, give_signs, keep,
+    Attach, Doorbell, EventSite, MakeScheduler, OnBroken, WpCron, give_signs, keep, move_events,
 };
 use action_scheduler_wordpress::site::Site;
 use action_scheduler_wordpress::{PhpWorkers, WorkerLimit, WorkerSettings};
@@ -45,6 +45,7 @@ pub async fn keep_one(
     workers: &PhpWorkers,
     site: Option<Site>,
     settings: RunnerConfig,
+    wp_cron: WpCron,
     shutdown: &Shutdown,
 ) -> action_scheduler::Result<RunReport> {
     let doorbell = Doorbell::listen()
@@ -55,6 +56,10 @@ pub async fn keep_one(
         _ => watch::channel(0).1,
     };
     let socket = doorbell.as_ref().map(|bell| bell.path().to_owned()).unwrap_or_default();
+    let with_events = site.iter().filter(|_| wp_cron == WpCron::Moved);
+    let with_events = with_events.filter_map(|site| EventSite::new(site, workers)).collect();
+    let (_with_events, all) = watch::channel(with_events);
+    let events = tokio::spawn(move_events(all, shutdown.clone()));
     let (_known, sites) = watch::channel(site.into_iter().collect());
     let until_stopped = shutdown.clone();
     let signs = tokio::spawn(give_signs(sites, socket, until_stopped));
@@ -69,12 +74,20 @@ pub async fn keep_one(
     if let Err(error) = signs.await {
         tracing::error!(%error, "the task that gives signs of life ended by itself");
     }
+    if let Err(error) = events.await {
+        tracing::error!(%error, "the task that moves events of WP-Cron ended by itself");
+    }
     workers.close().await;
     report
 }
 
 /// Runs the queues of many sites until it is told to stop.
-pub async fn run(app: &App, runner: &RunnerOptions, cleaner: &CleanerOptions) -> Result<()> {
+pub async fn run(
+    app: &App,
+    runner: &RunnerOptions,
+    cleaner: &CleanerOptions,
+    wp_cron: WpCron,
+) -> Result<()> {
     let config = app.config()?;
     let settings = runner.resolve(&config, Until::Stopped, app.wordpress().usual_runner());
     let options = app.wordpress();
@@ -97,6 +110,7 @@ pub async fn run(app: &App, runner: &RunnerOptions, cleaner: &CleanerOptions) ->
         limit: WorkerLimit::new(settings.workers.saturating_mul(2)),
         clean: cleaner.resolve(&config),
         runner: settings,
+        wp_cron,
         scheduler,
     };
     if tracing::enabled!(tracing::Level::INFO) && !app.logs_json() {

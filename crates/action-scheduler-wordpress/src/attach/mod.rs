@@ -1,6 +1,7 @@
 //! Many sites in one daemon: a site that has nothing to do costs a look now and then, and no process, connection or runner.
 
 mod doorbell;
+mod events;
 mod keeper;
 mod signs;
 mod sites;
@@ -20,6 +21,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 pub use self::doorbell::Doorbell;
+pub use self::events::{EventSite, WpCron, move_events};
 pub use self::keeper::{OnBroken, keep};
 pub use self::signs::give_signs;
 use self::sites::find_sites_but;
@@ -60,6 +62,8 @@ pub struct Attach {
     pub runner: RunnerConfig,
     /// How often the queue of a site that is awake is cleaned.
     pub clean: Option<Duration>,
+    /// What is done about the events of WP-Cron.
+    pub wp_cron: WpCron,
     /// Makes the schedulers.
     pub scheduler: MakeScheduler,
 }
@@ -85,6 +89,8 @@ impl Attach {
         let (known, all) = watch::channel(Vec::new());
         let socket = doorbell.as_ref().map(|bell| bell.path().to_owned()).unwrap_or_default();
         let signs = tokio::spawn(give_signs(all, socket, shutdown.clone()));
+        let (with_events, all) = watch::channel(Vec::new());
+        let events = tokio::spawn(move_events(all, shutdown.clone()));
         while !shutdown.is_stopping() {
             // A site that stands alone stays what it is; a network may have new ones.
             let found =
@@ -114,6 +120,9 @@ impl Attach {
                     None => watch::channel(0).1,
                 };
                 known.send_modify(|known| known.push(site.clone()));
+                if self.wp_cron == WpCron::Moved {
+                    with_events.send_modify(|sites| sites.extend(EventSite::new(&site, &workers)));
+                }
                 tasks.spawn(self.clone().attend(
                     workers,
                     url.clone(),
@@ -129,6 +138,9 @@ impl Attach {
         drop(known);
         if let Err(error) = signs.await {
             tracing::error!(%error, "the task that gives signs of life ended by itself");
+        }
+        if let Err(error) = events.await {
+            tracing::error!(%error, "the task that moves events of WP-Cron ended by itself");
         }
         while let Some(ended) = tasks.join_next().await {
             if let Err(error) = ended {

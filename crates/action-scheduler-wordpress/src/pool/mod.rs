@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 pub use self::limit::WorkerLimit;
 use crate::php::Php;
 use crate::site::Site;
-use crate::worker::{LoadError, Ran, Ready, Worker};
+use crate::worker::{LoadError, Ran, Ready, Task, Worker};
 
 /// How many workers in a row may turn out to be of the past before the site is taken for broken.
 const STALE_IN_A_ROW: usize = 3;
@@ -155,6 +155,11 @@ impl PhpWorkers {
         Ok(ready)
     }
 
+    /// Moves the events of WP-Cron that are due into the queue, as actions of the group `wp-cron`; gives how many it moved.
+    pub async fn move_events(&self) -> Result<u64, Failure> {
+        self.0.perform(&Task::Events).await
+    }
+
     /// Replaces all workers, each once it has nothing to do.
     pub fn recycle(&self) {
         self.0.recycle();
@@ -172,42 +177,8 @@ impl PhpWorkers {
 #[async_trait]
 impl Handler for PhpWorkers {
     async fn call(&self, context: &HandlerContext) -> Result<(), Failure> {
-        let pool = &self.0;
-        let _place = pool.place().await;
-        for _ in 0..STALE_IN_A_ROW {
-            let mut member = pool
-                .take_or_start()
-                .await
-                .map_err(|error| Failure::not_begun(error.to_string()))?;
-            if context.is_canceled() {
-                pool.put_back(member);
-                return Err(Failure::not_begun("stopped before the callback was called"));
-            }
-            match member.worker.run(context, &pool.settings.context).await {
-                Ran::Done { reason, stored } => {
-                    pool.tell_stored(stored);
-                    pool.put_back(member);
-                    return match reason {
-                        None => Ok(()),
-                        Some(reason) => Err(Failure::new(reason)),
-                    };
-                }
-                Ran::NotBegun(why) => {
-                    tracing::info!(site = %pool.site.name, why, "PHP workers are replaced");
-                    pool.recycle();
-                    pool.end(member);
-                }
-                Ran::Ended { reason, stored } => {
-                    pool.tell_stored(stored);
-                    pool.end(member);
-                    return Err(Failure::new(reason));
-                }
-            }
-        }
-        let reason = "PHP workers were of the past as soon as they were started".to_owned();
-        let error = LoadError { reason, maintenance: false };
-        pool.health.send_replace(Health::Broken(error.clone()));
-        Err(Failure::not_begun(error.to_string()))
+        let task = Task::Action { action: context, context: &self.0.settings.context };
+        self.0.perform(&task).await.map(drop)
     }
 
     fn describe(&self) -> String {
@@ -222,6 +193,45 @@ impl Pool {
             // It is never closed.
             Err(_) => std::future::pending().await,
         }
+    }
+
+    /// Has a worker do something; gives how many actions were stored by it.
+    async fn perform(self: &Arc<Self>, task: &Task<'_>) -> Result<u64, Failure> {
+        let _place = self.place().await;
+        for _ in 0..STALE_IN_A_ROW {
+            let mut member = self
+                .take_or_start()
+                .await
+                .map_err(|error| Failure::not_begun(error.to_string()))?;
+            if task.is_canceled() {
+                self.put_back(member);
+                return Err(Failure::not_begun("stopped before the callback was called"));
+            }
+            match member.worker.perform(task).await {
+                Ran::Done { reason, stored } => {
+                    self.tell_stored(stored);
+                    self.put_back(member);
+                    return match reason {
+                        None => Ok(stored),
+                        Some(reason) => Err(Failure::new(reason)),
+                    };
+                }
+                Ran::NotBegun(why) => {
+                    tracing::info!(site = %self.site.name, why, "PHP workers are replaced");
+                    self.recycle();
+                    self.end(member);
+                }
+                Ran::Ended { reason, stored } => {
+                    self.tell_stored(stored);
+                    self.end(member);
+                    return Err(Failure::new(reason));
+                }
+            }
+        }
+        let reason = "PHP workers were of the past as soon as they were started".to_owned();
+        let error = LoadError { reason, maintenance: false };
+        self.health.send_replace(Health::Broken(error.clone()));
+        Err(Failure::not_begun(error.to_string()))
     }
 
     fn lock_idle(&self) -> std::sync::MutexGuard<'_, VecDeque<Idle>> {

@@ -15,7 +15,7 @@ const LONGEST: usize = 16 * 1024 * 1024;
 pub(super) enum Word {
     /// WordPress is loaded.
     Ready(Ready),
-    /// An action has come to its end.
+    /// What was asked for has come to its end.
     Done(Done),
     /// The action was not run: this worker is of the past.
     Stale(Stale),
@@ -98,6 +98,12 @@ pub(super) struct Run<'a> {
     /// When it was due, in seconds since 1970.
     pub(super) scheduled: i64,
     pub(super) context: &'a str,
+}
+
+/// To move the events of WP-Cron that are due into the queue.
+#[derive(Debug, Serialize)]
+pub(super) struct Events {
+    pub(super) seq: u64,
 }
 
 /// The bytes on the connection are not of the protocol.

@@ -1,11 +1,11 @@
 //! A worker: a PHP process that has loaded a site's WordPress and runs one action after another.
 
 mod frame;
+mod task;
 
 use std::io;
 use std::time::{Duration, Instant};
 
-use action_scheduler::HandlerContext;
 use action_scheduler::handler::child::{Ending, Group, Tail, printable, status_in_words};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -13,7 +13,8 @@ use tokio::net::unix::pipe;
 use tokio::time::timeout;
 
 pub use self::frame::Ready;
-use self::frame::{Done, Ended, Load, Run, Stale, Word, frame, take};
+use self::frame::{Done, Ended, Load, Stale, Word, frame, take};
+pub(crate) use self::task::Task;
 use crate::php::{OUTPUT_KEPT, Php, Running};
 use crate::site::Site;
 
@@ -61,7 +62,7 @@ pub struct LoadError {
     pub maintenance: bool,
 }
 
-/// What became of an action.
+/// What became of a task.
 #[derive(Debug)]
 pub(crate) enum Ran {
     /// It came to its end; the worker is ready for the next one.
@@ -162,70 +163,63 @@ impl Worker {
         matches!(self.channel.try_read(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
-    /// Runs an action. Dropped before it is done, the worker has to be dropped too.
-    pub(crate) async fn run(&mut self, action: &HandlerContext, context: &str) -> Ran {
+    /// Does what it is asked to. Dropped before that is done, the worker has to be dropped too.
+    pub(crate) async fn perform(&mut self, task: &Task<'_>) -> Ran {
         self.seq += 1;
         self.actions += 1;
-        let run = Run {
-            seq: self.seq,
-            id: action.id().get(),
-            hook: action.hook().as_str(),
-            args: action.args().as_str(),
-            group: action.group().as_str(),
-            scheduled: action.scheduled_at().as_second(),
-            context,
+        let sent = match task.frame(self.seq) {
+            Ok(bytes) => self.channel.write_all(&bytes).await,
+            Err(error) => Err(io::Error::other(error)),
         };
-        if let Err(error) = self.send(b'R', &run).await {
+        if let Err(error) = sent {
             // A frame that did not go out whole is never run.
             return Ran::NotBegun(format!("the PHP worker had ended ({error})"));
         }
-        match self.next(action.canceled()).await {
-            Happened::Word(Word::Done(done)) if done.seq == self.seq => self.done(action, done),
+        match self.next(task.canceled()).await {
+            Happened::Word(Word::Done(done)) if done.seq == self.seq => self.done(task, done),
             Happened::Word(Word::Stale(Stale { seq, why })) if seq == self.seq => {
                 Ran::NotBegun(why)
             }
-            Happened::Word(Word::Ended(ended)) if ended.seq == self.seq => {
-                self.ended(action, ended)
-            }
+            Happened::Word(Word::Ended(ended)) if ended.seq == self.seq => self.ended(task, ended),
             Happened::Word(word) => {
                 let reason = format!("the PHP worker answered what it was not asked: {word:?}");
                 Ran::Ended { reason, stored: 0 }
             }
-            Happened::Canceled => self.last_words(action).await,
+            Happened::Canceled => self.last_words(task).await,
             other => {
                 let reason = self.why_ended(other).await;
-                self.log(action, "", &[]);
+                self.tell(task, "", &[]);
                 Ran::Ended { reason, stored: 0 }
             }
         }
     }
 
-    fn done(&mut self, action: &HandlerContext, done: Done) -> Ran {
+    fn done(&mut self, task: &Task<'_>, done: Done) -> Ran {
         self.memory = done.memory;
         self.drain_output();
-        self.log(action, &done.output, &done.warnings);
+        self.tell(task, &done.output, &done.warnings);
         Ran::Done { reason: done.reason, stored: done.stored }
     }
 
-    fn ended(&mut self, action: &HandlerContext, ended: Ended) -> Ran {
+    fn ended(&mut self, task: &Task<'_>, ended: Ended) -> Ran {
         self.drain_output();
-        self.log(action, &ended.output, &ended.warnings);
+        self.tell(task, &ended.output, &ended.warnings);
         Ran::Ended { reason: ended.reason, stored: ended.stored }
     }
 
-    /// The action takes too long, or everything is to stop: the worker may say where it was.
-    async fn last_words(&mut self, action: &HandlerContext) -> Ran {
+    /// It takes too long, or everything is to stop: the worker may say where it was.
+    async fn last_words(&mut self, task: &Task<'_>) -> Ran {
         self.group.ask_to_end();
         let said = timeout(LAST_WORDS, self.next(std::future::pending())).await;
         match said {
-            Ok(Happened::Word(Word::Done(done))) if done.seq == self.seq => self.done(action, done),
+            Ok(Happened::Word(Word::Done(done))) if done.seq == self.seq => self.done(task, done),
             Ok(Happened::Word(Word::Ended(ended))) if ended.seq == self.seq => {
                 let ended = Ended { reason: format!("ended by force: {}", ended.reason), ..ended };
-                self.ended(action, ended)
+                self.ended(task, ended)
             }
             _ => {
                 self.drain_output();
-                self.log(action, "", &[]);
+                self.tell(task, "", &[]);
                 Ran::Ended { reason: "ended by force".to_owned(), stored: 0 }
             }
         }
@@ -340,17 +334,17 @@ impl Worker {
         self.tail = Tail::new(OUTPUT_KEPT);
     }
 
-    /// Puts into the log of an action what it printed and what PHP warned of.
-    fn log(&mut self, action: &HandlerContext, captured: &str, warnings: &[String]) {
+    /// Passes on what was printed, and what PHP warned of.
+    fn tell(&mut self, task: &Task<'_>, captured: &str, warnings: &[String]) {
         let printed = [printable(captured.as_bytes()), self.tail.text()];
         let printed: Vec<&str> =
             printed.iter().map(String::as_str).filter(|text| !text.is_empty()).collect();
         if !printed.is_empty() {
-            action.log_output(printed.join("\n"));
+            task.printed(printed.join("\n"));
             self.tail = Tail::new(OUTPUT_KEPT);
         }
         for warning in warnings {
-            action.log(printable(warning.as_bytes()));
+            task.warned(printable(warning.as_bytes()));
         }
     }
 }

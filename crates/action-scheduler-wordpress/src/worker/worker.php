@@ -5,9 +5,9 @@
 // Protocol (version 1): frames on descriptor 3, which is `$as`. A frame is "AS", the version, a letter for its kind, the
 // length of its payload (4 bytes, most significant first), and the payload, JSON.
 //
-//   to the worker     L load a site      R run an action
-//   from the worker   r ready            d done            s stale: not run, replace me
-//                     x ended, in the middle of loading (seq 0) or of an action
+//   to the worker     L load a site      R run an action   E move events of WP-Cron into the queue
+//   from the worker   r ready            d done            s stale: not begun, replace me
+//                     x ended, in the middle of loading (seq 0) or of what it was asked to do
 
 final class Action_Scheduler_Worker {
     const VERSION = 1;
@@ -124,7 +124,7 @@ final class Action_Scheduler_Worker {
         $this->used = microtime( true );
         while ( $frame = $this->receive() ) {
             list( $kind, $message ) = $frame;
-            if ( 'R' !== $kind ) {
+            if ( 'R' !== $kind && 'E' !== $kind ) {
                 break;
             }
             $this->asked = $message['seq'];
@@ -134,23 +134,25 @@ final class Action_Scheduler_Worker {
                 $this->send( 's', array( 'seq' => $message['seq'], 'why' => $why ) );
                 break;
             }
-            $this->run( $message );
+            $this->current = $message['seq'];
+            error_clear_last();
+            $this->stored = 0;
+            $level = ob_get_level();
+            $this->capture();
+            $reason = 'R' === $kind ? $this->run( $message ) : $this->move_events();
+            while ( ob_get_level() > $level ) {
+                ob_end_flush();
+            }
+            $this->done( $message['seq'], $reason );
         }
         $this->current = null;
         exit( 0 );
     }
 
+    // Gives why it failed, if it did.
     private function run( array $message ) {
-        $this->current = $message['seq'];
         $this->action_id = $message['id'];
-        error_clear_last();
-        $this->stored = 0;
-        $level = ob_get_level();
-        $reason = null;
-        $handled = null;
-        $this->capture();
         try {
-            $action = null;
             do_action( 'action_scheduler_before_execute', $message['id'], $message['context'] );
             $args = json_decode( $message['args'], true, 100000 );
             if ( ! is_array( $args ) ) {
@@ -166,21 +168,86 @@ final class Action_Scheduler_Worker {
                 do_action( 'action_scheduler_after_execute', $message['id'], $action, $message['context'] );
             }
             do_action( 'action_scheduler_completed_action', $message['id'] );
+            return null;
         } catch ( Throwable $thrown ) {
-            $reason = $this->describe( $thrown );
             try {
                 do_action( 'action_scheduler_failed_execution', $message['id'], $thrown, $message['context'] );
             } catch ( Throwable $second ) {
                 $this->warn( 'a listener of action_scheduler_failed_execution failed: ' . $this->describe( $second ) );
             }
+            return $this->describe( $thrown );
         }
-        while ( ob_get_level() > $level ) {
-            ob_end_flush();
+    }
+
+    // Moves what is due of WP-Cron into the queue, where it is run. Gives why something was left, if it was.
+    private function move_events() {
+        $this->action_id = 0;
+        if ( ! function_exists( 'as_enqueue_async_action' ) ) {
+            return 'there is no as_enqueue_async_action(): neither the plugin nor the bridge is active';
         }
+        // The lock of wp-cron.php, so that it does not run the same events.
+        $held = (float) get_transient( 'doing_cron' );
+        if ( $held + WP_CRON_LOCK_TIMEOUT > microtime( true ) ) {
+            return 'wp-cron.php is at work';
+        }
+        $lock = sprintf( '%.22F', microtime( true ) );
+        set_transient( 'doing_cron', $lock );
+        $left = null;
+        foreach ( wp_get_ready_cron_jobs() as $date => $hooks ) {
+            foreach ( $hooks as $hook => $events ) {
+                foreach ( $events as $event ) {
+                    try {
+                        $this->move_event( $date, (string) $hook, $event );
+                    } catch ( Throwable $thrown ) {
+                        $left = "$hook: " . $this->describe( $thrown );
+                    }
+                }
+            }
+        }
+        if ( get_transient( 'doing_cron' ) === $lock ) {
+            delete_transient( 'doing_cron' );
+        }
+        return $left;
+    }
+
+    // In one transaction: however it ends, the event is either where it was, or in the queue.
+    private function move_event( $date, $hook, array $event ) {
+        global $wpdb;
+        // The queue is run from here, and a hook that nobody listens to is passed over, as in wp-cron.php.
+        $is_wanted = 'action_scheduler_run_queue' !== $hook && has_action( $hook );
+        $wpdb->query( 'START TRANSACTION' );
+        try {
+            if ( $event['schedule'] ) {
+                $this->expect( wp_reschedule_event( $date, $event['schedule'], $hook, $event['args'], true ) );
+            }
+            $this->expect( wp_unschedule_event( $date, $hook, $event['args'], true ) );
+            if ( $is_wanted && ! as_enqueue_async_action( $hook, $event['args'], 'wp-cron' ) ) {
+                throw new RuntimeException( 'it was not stored' );
+            }
+            $wpdb->query( 'COMMIT' );
+        } catch ( Throwable $thrown ) {
+            $wpdb->query( 'ROLLBACK' );
+            // What was taken back is in memory still.
+            wp_cache_delete( 'alloptions', 'options' );
+            wp_cache_delete( 'cron', 'options' );
+            throw $thrown;
+        }
+    }
+
+    private function expect( $result ) {
+        if ( is_wp_error( $result ) ) {
+            throw new RuntimeException( $result->get_error_message() );
+        }
+        if ( ! $result ) {
+            throw new RuntimeException( 'WP-Cron refused' );
+        }
+    }
+
+    private function done( $seq, $reason ) {
         $this->tidy();
         $this->current = null;
         $this->used = microtime( true );
-        $done = array( 'seq' => $message['seq'], 'memory' => memory_get_usage( true ) );
+        $done = array( 'seq' => $seq, 'memory' => memory_get_usage( true ) );
         if ( null !== $reason ) {
             $done['reason'] = $reason;
         }

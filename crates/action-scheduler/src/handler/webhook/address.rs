@@ -157,6 +157,9 @@ mod tests {
         let error = PublicOnly.resolve("localhost".parse().unwrap()).await.err().unwrap();
         let refused = error.downcast::<Refused>().unwrap().to_string();
         assert!(refused.starts_with("localhost is no public address ("), "{refused}");
-        assert!(refused.contains("; to call it nevertheless, allow private addresses"), "{refused}");
+        assert!(
+            refused.contains("; to call it nevertheless, allow private addresses"),
+            "{refused}"
+        );
     }
 }
