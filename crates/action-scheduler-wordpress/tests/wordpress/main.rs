@@ -4,6 +4,7 @@
 
 mod bridge;
 mod broken;
+mod events;
 mod life;
 mod misbehaviour;
 mod scene;
