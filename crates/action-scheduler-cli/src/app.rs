@@ -43,7 +43,8 @@ impl App {
     /// Finds the site of `--wordpress`, if there is one: it is the store from here on.
     pub async fn find_site(&mut self) -> Result<()> {
         if self.global.wordpress.is_given() {
-            self.site = Some(self.global.wordpress.one().await?);
+            let file = self.config()?.wordpress;
+            self.site = Some(self.global.wordpress.one(&file).await?);
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use action_scheduler_server::about::{About, BoundHandler};
 use crate::app::{App, Origin};
 use crate::config::{self, Config};
 use crate::output::time::short;
-use crate::{runner, server};
+use crate::{runner, server, wordpress};
 
 /// A setting: its key, its value, and where that came from.
 pub type Setting = (String, String, Origin);
@@ -30,7 +30,6 @@ pub fn about(config: &Config, url: &str, settings: Vec<Setting>) -> About {
     let mut handlers: Vec<BoundHandler> = handlers.collect();
     handlers.sort_by_key(|handler| handler.priority);
     let settings = settings.into_iter().map(|(key, value, origin)| {
-        let value = if key == "store" { redact(&value) } else { value };
         action_scheduler_server::about::Setting { key, value, origin: origin.to_string() }
     });
     About { store: redact(url), file, settings: settings.collect(), handlers }
@@ -47,7 +46,7 @@ pub fn settings(
     let mut settings: Vec<Setting> = Vec::new();
     let zone = app.zone(config);
     let top = [
-        ("store", app.store_url(config)),
+        ("store", redact(&app.store_url(config))),
         ("time_zone", zone.iana_name().unwrap_or("UTC").to_owned()),
     ];
     for (key, value) in top {
@@ -61,6 +60,11 @@ pub fn settings(
     settings.push(("cleaner.interval".to_owned(), interval, origin));
     for (key, value, origin) in server::rows(app, config, server) {
         settings.push((format!("server.{key}"), value, origin));
+    }
+    if app.wordpress().is_given() {
+        for (key, value, origin) in wordpress::rows(app, config) {
+            settings.push((format!("wordpress.{key}"), value, origin));
+        }
     }
     for (key, value) in config::policy_rows(&config.policy) {
         let path = format!("policy.{key}");

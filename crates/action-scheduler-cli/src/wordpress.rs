@@ -15,7 +15,10 @@ use action_scheduler_wordpress::{PhpWorkers, WorkerLimit, WorkerSettings};
 use anyhow::{Result, bail};
 use clap::Args;
 
+use crate::app::{App, Origin};
+use crate::config::{Config, WordPressSection};
 use crate::failure::{BadInput, NotDone};
+use crate::output::time::short;
 
 /// Which WordPress, and how its PHP is run.
 #[derive(Debug, Clone, Default, Args)]
@@ -42,11 +45,11 @@ pub struct WordPressOptions {
     pub site: Option<String>,
 
     /// The PHP program for --wordpress [default: php]
-    #[arg(long, value_name = "PROGRAM", env = "ACTION_SCHEDULER_PHP", hide_env = true)]
+    #[arg(long, value_name = "PROGRAM", env = "ACTION_SCHEDULER_WORDPRESS_PHP", hide_env = true)]
     pub php: Option<PathBuf>,
 
     /// As whom PHP runs for --wordpress, when this runs as root [default: the owner of wp-config.php]
-    #[arg(long, value_name = "USER", env = "ACTION_SCHEDULER_PHP_USER", hide_env = true)]
+    #[arg(long, value_name = "USER", env = "ACTION_SCHEDULER_WORDPRESS_PHP_USER", hide_env = true)]
     pub php_user: Option<String>,
 }
 
@@ -57,6 +60,8 @@ pub struct OneSite {
     pub site: Site,
     /// How its PHP is run.
     pub php: Php,
+    /// How its workers are kept.
+    settings: WorkerSettings,
 }
 
 impl WordPressOptions {
@@ -79,13 +84,13 @@ impl WordPressOptions {
         }
     }
 
-    /// How PHP is run.
-    pub fn php(&self) -> Result<Php> {
-        let mut php = Php::default();
+    /// How PHP is run, with what the config file says of it.
+    pub fn php(&self, file: &WordPressSection) -> Result<Php> {
+        let mut php = file.php();
         if let Some(program) = &self.php {
             php.program.clone_from(program);
         }
-        if let Some(name) = &self.php_user {
+        if let Some(name) = self.php_user.as_ref().or(file.php_user.as_ref()) {
             let user = User::named(name).map_err(|error| BadInput(error.to_string()))?;
             php.user = Some(user);
         }
@@ -93,8 +98,8 @@ impl WordPressOptions {
     }
 
     /// The sites that are there now.
-    pub async fn found(&self) -> Result<Found> {
-        let mut found = find_sites(&self.wordpress, &self.php()?).await;
+    pub async fn found(&self, file: &WordPressSection) -> Result<Found> {
+        let mut found = find_sites(&self.wordpress, &self.php(file)?).await;
         if let Some(name) = &self.site {
             let names = names(&found);
             found.sites.retain(|(site, _)| site.name == *name);
@@ -108,13 +113,13 @@ impl WordPressOptions {
     }
 
     /// The one site that the call is about.
-    pub async fn one(&self) -> Result<OneSite> {
-        let mut found = self.found().await?;
+    pub async fn one(&self, file: &WordPressSection) -> Result<OneSite> {
+        let mut found = self.found(file).await?;
         if let Some(problem) = found.problems.first() {
             bail!(NotDone(problem.clone()));
         }
         match (found.sites.pop(), found.sites.is_empty()) {
-            (Some((site, php)), true) => Ok(OneSite { site, php }),
+            (Some((site, php)), true) => Ok(OneSite::new(site, php, file)),
             (Some(last), false) => {
                 found.sites.push(last);
                 bail!(BadInput(format!(
@@ -128,18 +133,53 @@ impl WordPressOptions {
     }
 }
 
+/// How PHP is run, as keys of the config file, each with where it came from.
+pub fn rows(app: &App, config: &Config) -> Vec<(&'static str, String, Origin)> {
+    let (options, file) = (app.wordpress(), &config.wordpress);
+    let none = || "none".to_owned();
+    let bytes = |bytes: u64| format!("{bytes} bytes");
+    let (php, workers) = (file.php(), file.workers());
+    let user = options.php_user.clone().or(file.php_user.clone());
+    let program = options.php.clone().unwrap_or(php.program);
+    let values = [
+        ("php", program.display().to_string()),
+        ("php_user", user.unwrap_or_else(|| "the owner of wp-config.php".to_owned())),
+        ("nice", php.nice.to_string()),
+        ("memory_limit", file.memory_limit.map_or(php.memory_limit, bytes)),
+        ("address_space", php.address_space.map_or_else(none, bytes)),
+        (
+            "inherit_env",
+            match php.inherit_env.is_empty() {
+                true => none(),
+                false => php.inherit_env.join(", "),
+            },
+        ),
+        ("worker_actions", workers.actions.to_string()),
+        ("worker_age", short(workers.age)),
+        ("worker_memory", bytes(workers.memory)),
+        ("worker_idle", short(workers.idle)),
+    ];
+    let from = |key| app.origin(config, key, &format!("wordpress.{key}"));
+    values.into_iter().map(|(key, value)| (key, value, from(key))).collect()
+}
+
 fn names(found: &Found) -> String {
     let names: Vec<&str> = found.sites.iter().map(|(site, _)| site.name.as_str()).collect();
     names.join(", ")
 }
 
 impl OneSite {
+    /// A site that was found, whose workers are kept as the config file says.
+    pub fn new(site: Site, php: Php, file: &WordPressSection) -> Self {
+        Self { site, php, settings: file.workers() }
+    }
+
     /// The workers of the site, as many as the runner has, in the name of `context`.
     pub fn workers(&self, runner: &RunnerConfig, context: &str) -> PhpWorkers {
         let settings = WorkerSettings {
             workers: runner.workers,
             context: context.to_owned(),
-            ..WorkerSettings::default()
+            ..self.settings.clone()
         };
         let limit = WorkerLimit::new(runner.workers);
         PhpWorkers::new(self.site.clone(), self.php.clone(), settings, limit)

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use action_scheduler::runner::Until;
-use anyhow::{Result, bail};
+use action_scheduler::store::StoreUrl;
+use anyhow::Result;
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -48,9 +49,7 @@ pub fn run(app: &App, options: &Options) -> Result<()> {
     let named = options.file.as_deref().or(app.config_file());
     let config = Config::load(named)?;
     let url = app.store_url(&config);
-    if !url.starts_with("sqlite:") {
-        bail!(BadInput(format!("store URL {url:?}: expected sqlite:FILE, such as sqlite:shop.db")));
-    }
+    url.parse::<StoreUrl>().map_err(|error| BadInput(error.to_string()))?;
     config.bind()?;
     let server = options.server.resolve(&config)?;
     if let Some(server) = &server {

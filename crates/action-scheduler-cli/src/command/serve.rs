@@ -51,7 +51,7 @@ pub struct Options {
     server: ServerOptions,
 
     /// Run the events of WP-Cron too, as actions of the group wp-cron
-    #[arg(long, env = "ACTION_SCHEDULER_WP_CRON", hide_env = true, requires = "wordpress")]
+    #[arg(long, env = "ACTION_SCHEDULER_WORDPRESS_WP_CRON", hide_env = true, requires = "wordpress")]
     wp_cron: bool,
 
     /// Show what it can do: a config and actions of every kind, in a database of its own (or the
@@ -61,8 +61,11 @@ pub struct Options {
 }
 
 impl Options {
-    fn wp_cron(&self) -> WpCron {
-        if self.wp_cron { WpCron::Moved } else { WpCron::Left }
+    fn wp_cron(&self, config: &Config) -> WpCron {
+        match self.wp_cron {
+            true => WpCron::Moved,
+            false => config.wordpress.wp_cron.unwrap_or_default(),
+        }
     }
 }
 
@@ -73,7 +76,8 @@ pub async fn run(app: &mut App, options: Options) -> Result<()> {
             Some(site) => app.set_site(site),
             None => {
                 let Options { runner, cleaner, .. } = &options;
-                return serve_sites::run(app, runner, cleaner, options.wp_cron()).await;
+                let wp_cron = options.wp_cron(&app.config()?);
+                return serve_sites::run(app, runner, cleaner, wp_cron).await;
             }
         }
     }
@@ -145,7 +149,7 @@ pub async fn run(app: &mut App, options: Options) -> Result<()> {
     let report = match &php {
         Some(workers) => {
             let site = app.site().map(|one| one.site.clone());
-            let wp_cron = options.wp_cron();
+            let wp_cron = options.wp_cron(&config);
             serve_sites::keep_one(scheduler, workers, site, settings, wp_cron, &shutdown).await
         }
         None => Runner::new(scheduler, settings).run(shutdown.clone()).await,

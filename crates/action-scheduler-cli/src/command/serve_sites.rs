@@ -29,11 +29,12 @@ pub async fn only(app: &App) -> Result<Option<OneSite>> {
     let is_pattern = |folder: &Path| folder.to_string_lossy().contains('*');
     let may_grow =
         options.wordpress.len() > 1 || options.wordpress.iter().any(|dir| is_pattern(dir));
-    let found = options.found().await?;
+    let file = app.config()?.wordpress;
+    let found = options.found(&file).await?;
     match found.sites.as_slice() {
         [] if !may_grow => bail!(NotDone(found.problems.join("\n"))),
         [(site, php)] if !may_grow && (!site.in_network || options.site.is_some()) => {
-            Ok(Some(OneSite { site: site.clone(), php: php.clone() }))
+            Ok(Some(OneSite::new(site.clone(), php.clone(), &file)))
         }
         _ => Ok(None),
     }
@@ -90,7 +91,7 @@ pub async fn run(
 ) -> Result<()> {
     let config = app.config()?;
     let settings = runner.resolve(&config, Until::Stopped, app.wordpress().usual_runner());
-    let options = app.wordpress();
+    let (options, file) = (app.wordpress(), &config.wordpress);
     let (policies, zone) = (config.policies(), app.zone(&config));
     let scheduler: MakeScheduler = Arc::new(move |store| {
         Scheduler::builder(store)
@@ -101,13 +102,15 @@ pub async fn run(
     });
     let attach = Attach {
         folders: options.wordpress.clone(),
-        php: options.php()?,
+        php: options.php(file)?,
         workers: WorkerSettings {
             workers: settings.workers,
             context: "serve".to_owned(),
-            ..WorkerSettings::default()
+            ..file.workers()
         },
-        limit: WorkerLimit::new(settings.workers.saturating_mul(2)),
+        limit: WorkerLimit::new(
+            file.all_workers.unwrap_or_else(|| settings.workers.saturating_mul(2)),
+        ),
         clean: cleaner.resolve(&config),
         runner: settings,
         wp_cron,

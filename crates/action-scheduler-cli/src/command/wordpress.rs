@@ -39,7 +39,7 @@ pub async fn run(app: &App, what: What) -> Result<()> {
     let [folder] = options.wordpress.as_slice() else {
         bail!(BadInput("name one WordPress, with --wordpress DIR".to_owned()));
     };
-    let installation = Installation::open(folder, &options.php()?)
+    let installation = Installation::open(folder, &options.php(&app.config()?.wordpress)?)
         .await
         .map_err(|error| NotDone(error.to_string()))?;
     match what {
@@ -65,7 +65,7 @@ fn install(installation: &Installation) -> Result<()> {
 }
 
 async fn look(app: &App, installation: &Installation, doctor: &Doctor) -> Result<()> {
-    let one = app.wordpress().one().await?;
+    let one = app.wordpress().one(&app.config()?.wordpress).await?;
     let findings = examine(installation, &one.site).await;
     if doctor.json {
         output::print(&output::json(&findings)?)?;

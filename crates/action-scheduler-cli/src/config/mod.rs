@@ -9,15 +9,17 @@ mod read;
 mod runner;
 mod schedule;
 mod server;
+mod wordpress;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use action_scheduler::handler::Handlers;
 use action_scheduler::policy::{HookPattern, PolicyChange};
+use action_scheduler::store::StoreUrl;
 use action_scheduler::{Policies, Policy};
 use action_scheduler_server::alerts::Alerts;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use toml::de::DeTable;
@@ -30,6 +32,7 @@ use self::read::{Reading, Section};
 pub use self::runner::RunnerSection;
 pub use self::schedule::Declared;
 pub use self::server::ServerSection;
+pub use self::wordpress::WordPressSection;
 use crate::failure::BadInput;
 use crate::input::{self, CleanInterval};
 
@@ -52,6 +55,8 @@ pub struct Config {
     pub clean_interval: Option<CleanInterval>,
     /// The web admin and the HTTP API.
     pub server: ServerSection,
+    /// How the PHP of WordPress sites is run.
+    pub wordpress: WordPressSection,
     /// What is watched for, and who is told.
     pub alerts: AlertsSection,
     /// The policy of all hooks.
@@ -120,6 +125,9 @@ impl Config {
         }
         if let Some(section) = root.section("server") {
             self.server = ServerSection::read(section, folder);
+        }
+        if let Some(section) = root.section("wordpress") {
+            self.wordpress = WordPressSection::read(section);
         }
         if let Some(section) = root.section("policy") {
             self.policy = policy::read_base(section);
@@ -196,12 +204,14 @@ fn refusal(file: &str, problems: &[Problem]) -> String {
 }
 
 /// A store URL from a config file, its relative file made relative to the folder.
-fn store_in(url: &str, folder: &Path) -> Result<String, &'static str> {
-    match url.split_once(':') {
-        Some(("sqlite", "")) => Err("expected sqlite:FILE, such as \"sqlite:shop.db\""),
-        Some(("sqlite", file)) => Ok(format!("sqlite:{}", folder.join(file).display())),
-        _ => Err("expected a store URL such as \"sqlite:shop.db\""),
-    }
+fn store_in(url: &str, folder: &Path) -> Result<String> {
+    Ok(match url.parse()? {
+        StoreUrl::Sqlite { file } if file.is_empty() => {
+            bail!("expected sqlite:FILE, such as \"sqlite:shop.db\"")
+        }
+        StoreUrl::Sqlite { file } => format!("sqlite:{}", folder.join(file).display()),
+        _ => url.to_owned(),
+    })
 }
 
 #[cfg(test)]

@@ -145,7 +145,13 @@ fn every_problem_is_told() {
 #[test]
 fn what_is_wrong_is_quoted_and_what_is_expected_said() {
     let table = [
-        ("store = \"mysql:x\"", &["line 1", "`store`", "sqlite:"][..]),
+        ("store = \"mysql:x\"", &["line 1", "`store`", "mysql://"][..]),
+        ("store = \"sqlite:\"", &["line 1", "`store`", "sqlite:FILE"]),
+        ("store = \"shop.db\"", &["line 1", "`store`", "sqlite:FILE", "postgres://", "mysql://"]),
+        ("[wordpress]\nnice = 20", &["line 2", "`wordpress.nice`", "19"]),
+        ("[wordpress]\nmemory_limit = \"much\"", &["line 2", "`wordpress.memory_limit`", "much"]),
+        ("[wordpress]\nworker_age = 0", &["line 2", "`wordpress.worker_age`"]),
+        ("[wordpress]\nwp_cron = \"yes\"", &["line 2", "`wordpress.wp_cron`", "true or false"]),
         ("time_zone = \"Europe/Berlim\"", &["Europe/Berlim", "Europe/Berlin"]),
         ("[runner]\nbatch_size = -1", &["line 2", "`runner.batch_size`", "-1", "auto"]),
         ("[runner]\nhooks = \"a\"", &["`runner.hooks`", "a list of texts", "\"a\""]),
@@ -305,4 +311,19 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_store_on_a_server_is_taken_as_it_is_written() {
+    for url in ["postgres://ada@db.example/shop", "mysql://ada:secret@db.example/shop?prefix=wp_"] {
+        let config = Config::parse(&format!("store = {url:?}"), Path::new("/etc/shop")).unwrap();
+        assert_eq!(config.store.as_deref(), Some(url));
+    }
+}
+
+#[test]
+fn the_password_of_a_store_that_is_refused_is_not_told() {
+    let problems =
+        Config::parse("store = \"mssql://ada:secret@db/shop\"", Path::new("/")).unwrap_err();
+    assert!(!problems[0].to_string().contains("secret"), "{problems:?}");
 }
