@@ -51,7 +51,12 @@ pub struct Options {
     server: ServerOptions,
 
     /// Run the events of WP-Cron too, as actions of the group wp-cron
-    #[arg(long, env = "ACTION_SCHEDULER_WORDPRESS_WP_CRON", hide_env = true, requires = "wordpress")]
+    #[arg(
+        long,
+        env = "ACTION_SCHEDULER_WORDPRESS_WP_CRON",
+        hide_env = true,
+        requires = "wordpress"
+    )]
     wp_cron: bool,
 
     /// Show what it can do: a config and actions of every kind, in a database of its own (or the

@@ -10,7 +10,7 @@ use tokio::process::{Child, Command};
 pub fn command() -> Command {
     let program = std::env::var_os("ACTION_SCHEDULER").expect("ACTION_SCHEDULER: the program");
     let mut command = Command::new(program);
-    command.stdout(Stdio::null()).env("NO_COLOR", "1").env("ACTION_SCHEDULER_LOG", "warn");
+    command.stdout(Stdio::null()).arg("--quiet");
     command
 }
 
