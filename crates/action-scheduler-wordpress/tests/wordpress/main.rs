@@ -6,4 +6,5 @@ mod bridge;
 mod broken;
 mod life;
 mod misbehaviour;
+mod provided;
 mod scene;
