@@ -56,11 +56,7 @@ impl Site {
     /// Whether the bridge is in its place there.
     pub fn has_bridge(&self) -> bool {
         self.must_use_plugins.join(BRIDGE_FILE).is_file()
-            || self
-                .must_use_plugins
-                .with_file_name("plugins")
-                .join("action-scheduler-bridge")
-                .is_dir()
+            || self.must_use_plugins.with_file_name("plugins").join(BRIDGE_FOLDER).is_dir()
     }
 
     /// A short name that tells it from all others that this process knows, and says nothing about it.
@@ -74,6 +70,9 @@ impl Site {
 
 /// The file of the bridge, where it is always active.
 pub const BRIDGE_FILE: &str = "action-scheduler-bridge.php";
+
+/// The folder of the bridge, beside that file or among the plugins that may be active.
+pub const BRIDGE_FOLDER: &str = "action-scheduler-bridge";
 
 /// Why a site cannot be attached to.
 #[derive(Debug, thiserror::Error)]

@@ -100,7 +100,7 @@ async fn the_page_of_scheduled_actions_says_who_runs_the_queue() {
     bridge::install(&installation).unwrap();
     let show = "require ABSPATH . 'wp-admin/includes/admin.php';
         set_current_screen( 'tools_page_action-scheduler' );
-        Action_Scheduler_Bridge::show();";
+        do_action( 'admin_notices' );";
     assert_eq!(wordpress.request(show).await, "");
     let action_scheduler::store::StoreUrl::MySql(url) = &site.store else { unreachable!() };
     let mut notices = action_scheduler_wordpress::tables::Notices::new(url);
@@ -124,6 +124,11 @@ async fn what_is_not_the_bridge_is_left_alone() {
     wordpress.remove("wp-content/mu-plugins/action-scheduler-bridge.php");
     bridge::install(&installation).unwrap();
     assert_eq!(bridge::install(&installation).unwrap(), Installed::Unchanged);
+    // A version that had other files.
+    wordpress.write("wp-content/mu-plugins/action-scheduler-bridge/src/Old.php", "<?php");
+    assert_eq!(bridge::install(&installation).unwrap(), Installed::Replaced);
+    let folder = wordpress.path().join("wp-content/mu-plugins/action-scheduler-bridge");
+    assert!(folder.join("src/functions.php").exists() && !folder.join("src/Old.php").exists());
     bridge::uninstall(&installation).unwrap();
-    assert!(!bridge::place(&installation).exists());
+    assert!(!bridge::place(&installation).exists() && !folder.exists());
 }

@@ -7,4 +7,5 @@ mod broken;
 mod events;
 mod life;
 mod misbehaviour;
+mod provided;
 mod scene;

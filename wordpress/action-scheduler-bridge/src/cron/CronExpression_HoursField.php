@@ -1,0 +1,22 @@
+<?php
+/**
+ * Hours in cron expressions.
+ *
+ * @package ActionSchedulerBridge
+ */
+
+/**
+ * Hours.
+ */
+class CronExpression_HoursField extends CronExpression_AbstractField {
+	/**
+	 * Whether an item of the field fits a date.
+	 *
+	 * @param DateTime $date The date.
+	 * @param string   $item The item.
+	 * @return bool
+	 */
+	public function isSatisfiedBy( DateTime $date, $item ) {
+		return $this->isSatisfied( (int) $date->format( 'G' ), $item );
+	}
+}

@@ -1,0 +1,22 @@
+<?php
+/**
+ * Years in cron expressions.
+ *
+ * @package ActionSchedulerBridge
+ */
+
+/**
+ * Years.
+ */
+class CronExpression_YearField extends CronExpression_AbstractField {
+	/**
+	 * Whether an item of the field fits a date.
+	 *
+	 * @param DateTime $date The date.
+	 * @param string   $item The item.
+	 * @return bool
+	 */
+	public function isSatisfiedBy( DateTime $date, $item ) {
+		return $this->isSatisfied( (int) $date->format( 'Y' ), $item );
+	}
+}
