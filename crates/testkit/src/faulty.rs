@@ -55,15 +55,23 @@ pub struct FaultyStore {
     fault: Mutex<Option<Fault>>,
     late: Mutex<Option<Insert>>,
     stand_still: Mutex<Option<StandStill>>,
+    stand_still_after_claim: Mutex<Option<StandStill>>,
 }
 
-/// A caller that stands still right before it cancels something.
+/// A caller that stands still.
 #[derive(Debug, Clone, Default)]
 pub struct StandStill {
     /// Told when it does.
     pub begun: Arc<Notify>,
     /// Awaited before it goes on.
     pub go_on: Arc<Notify>,
+}
+
+impl StandStill {
+    async fn stand(&self) {
+        self.begun.notify_one();
+        self.go_on.notified().await;
+    }
 }
 
 impl FaultyStore {
@@ -78,6 +86,7 @@ impl FaultyStore {
             fault: Mutex::new(None),
             late: Mutex::new(None),
             stand_still: Mutex::new(None),
+            stand_still_after_claim: Mutex::new(None),
         }
     }
 
@@ -110,6 +119,11 @@ impl FaultyStore {
     /// Has the next caller that cancels something stand still before it does.
     pub fn stand_still_before_cancel(&self, stand_still: StandStill) {
         *self.stand_still.lock().unwrap() = Some(stand_still);
+    }
+
+    /// Has the next claim stand still when it is made, and before its answer is told.
+    pub fn stand_still_after_claim(&self, stand_still: StandStill) {
+        *self.stand_still_after_claim.lock().unwrap() = Some(stand_still);
     }
 
     /// How many calls have failed so far.
@@ -180,7 +194,12 @@ impl Store for FaultyStore {
     }
     async fn claim(&self, request: ClaimRequest) -> Result<Claiming> {
         self.claims.fetch_add(1, Ordering::SeqCst);
-        self.answer(self.reach().await?.claim(request).await)
+        let answer = self.answer(self.reach().await?.claim(request).await);
+        let stand_still = self.stand_still_after_claim.lock().unwrap().take();
+        if let Some(stand_still) = stand_still {
+            stand_still.stand().await;
+        }
+        answer
     }
     async fn start(&self, starts: Vec<Start>, context: &Context) -> Result<Vec<Started>> {
         self.answer(self.reach().await?.start(starts, context).await)
@@ -217,9 +236,8 @@ impl Store for FaultyStore {
         context: &Context,
     ) -> Result<Vec<Change>> {
         let stand_still = self.stand_still.lock().unwrap().take();
-        if let Some(StandStill { begun, go_on }) = stand_still {
-            begun.notify_one();
-            go_on.notified().await;
+        if let Some(stand_still) = stand_still {
+            stand_still.stand().await;
         }
         self.answer(self.reach().await?.cancel(target, reason, context).await)
     }

@@ -31,13 +31,15 @@ async fn scene() -> Scene {
     let scene = Scene::new(&[LISTENER]).await;
     let installation = Installation::open(&scene.wordpress.path(), &Php::default()).await.unwrap();
     bridge::install(&installation).unwrap();
-    // Those that WordPress itself has from the start are not what this is about.
-    scene.wordpress.request("_set_cron_array( array() );").await;
     scene
 }
 
+/// What was moved of the events that this is about: WordPress has some of its own.
 async fn moved(scene: &Scene) -> Vec<Action> {
-    scene.scheduler.query(Query::new().group("wp-cron".parse().unwrap())).await.unwrap()
+    let query = Query::new().group("wp-cron".parse().unwrap()).unlimited();
+    let mut moved = scene.scheduler.query(query).await.unwrap();
+    moved.retain(|action| ["tick", "tock"].contains(&action.hook.as_str()));
+    moved
 }
 
 #[tokio::test]
@@ -45,7 +47,7 @@ async fn a_single_event_runs_once_as_an_action_with_its_args() {
     let scene = scene().await;
     let ask = "wp_schedule_single_event( time() - 5, 'tick', array( 'a', array( 'b' => 1 ) ) );";
     scene.wordpress.request(ask).await;
-    assert_eq!(scene.workers.move_events().await.unwrap(), 1);
+    assert!(scene.workers.move_events().await.unwrap() >= 1);
     assert_eq!(scene.workers.move_events().await.unwrap(), 0, "it is there no more");
     scene.drain().await;
     assert_eq!(scene.file("ticks"), r#"["a",{"b":1}]"#);
@@ -60,7 +62,8 @@ async fn a_recurring_event_gets_its_next_date() {
     let scene = scene().await;
     scene.wordpress.request("wp_schedule_event( time() - 5, 'hourly', 'tick' );").await;
     assert_eq!(scene.wordpress.request(DATES).await, r#"{"tick":"past"}"#);
-    assert_eq!(scene.workers.move_events().await.unwrap(), 1);
+    scene.workers.move_events().await.unwrap();
+    assert_eq!(moved(&scene).await.len(), 1);
     assert_eq!(scene.wordpress.request(DATES).await, r#"{"tick":"to come"}"#);
 }
 
@@ -70,7 +73,7 @@ async fn an_event_that_is_not_due_stays_and_one_that_nobody_listens_to_is_passed
     let ask = "wp_schedule_single_event( time() + 500, 'tick' );
         wp_schedule_single_event( time() - 5, 'tock' );";
     scene.wordpress.request(ask).await;
-    assert_eq!(scene.workers.move_events().await.unwrap(), 0);
+    scene.workers.move_events().await.unwrap();
     assert_eq!(scene.wordpress.request(DATES).await, r#"{"tick":"to come"}"#);
     assert!(moved(&scene).await.is_empty());
 }

@@ -13,7 +13,7 @@ pub struct RunnerConfig {
     pub workers: usize,
     /// So much work is started before a worker is free for it (none). Where actions take less time than a commit, workers
     /// need not wait for one then. What was started and not yet called when the process is killed counts as crashed; what
-    /// waits for more than a second behind others goes back to the queue.
+    /// waits for more than two seconds behind others goes back to the queue.
     pub start_ahead: Duration,
     /// How many actions a claim takes.
     pub batch_size: BatchSize,

@@ -15,7 +15,7 @@ use crate::store::ClaimedAction;
 const MOST: f64 = 4000.0;
 
 /// What has waited for so long behind others that turned out to be slow is given back.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// An action that is started, and whose handlers are called when a worker is free.
 struct Waiting {
