@@ -95,7 +95,11 @@ async fn php(installation: &Installation, site: &Site) -> Finding {
                 "none" => Finding::doubtful(
                     "wordpress",
                     format!("{found}; no plugin brings Action Scheduler"),
-                    "without one, nothing on the site can schedule actions; `action-scheduler schedule` can",
+                    "to let plugins schedule actions without it: action-scheduler wordpress install --wordpress DIR",
+                ),
+                "bridge" => Finding::good(
+                    "wordpress",
+                    format!("{found}; the bridge provides the functions that schedule"),
                 ),
                 _ => Finding::good("wordpress", found),
             }
@@ -142,7 +146,7 @@ async fn ask(
         findings.push(Finding::doubtful(
             "tables",
             "there are no tables of a queue yet",
-            "`action-scheduler run --wordpress DIR` creates them, and so does the plugin",
+            "`action-scheduler run --wordpress DIR` creates them, and so do the plugin and the bridge",
         ));
         return Ok(());
     };

@@ -16,7 +16,8 @@ use crate::output::safe::safe;
 pub enum What {
     /// Look at everything that has to be right for the queue of a site to run
     Doctor(Doctor),
-    /// Put the bridge plugin into its place: the site hands its queue to `serve` while that runs
+    /// Put the bridge plugin into its place: the site hands its queue to `serve` while that runs, and has the functions
+    /// that schedule if no plugin brings them
     Install,
     /// Take the bridge plugin away
     Uninstall,

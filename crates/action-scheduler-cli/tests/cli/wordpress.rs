@@ -119,10 +119,13 @@ async fn the_doctor_says_what_to_do() {
     let before = doctor(&[]);
     assert_eq!(before.code, 0, "{before:#?}");
     assert!(before.stdout.contains("there are no tables of a queue yet"), "{}", before.stdout);
+    assert!(before.stdout.contains("no plugin brings Action Scheduler"), "{}", before.stdout);
     sandbox.ok(&["status", "--wordpress", &folder]);
     assert!(doctor(&[]).stdout.contains("doubtful  bridge       not installed"), "no bridge yet");
     sandbox.ok(&["wordpress", "install", "--wordpress", &folder]);
-    assert!(doctor(&[]).stdout.contains("installed; no daemon runs this queue"), "no daemon yet");
+    let installed = doctor(&[]).stdout;
+    assert!(installed.contains("installed; no daemon runs this queue"), "{installed}");
+    assert!(installed.contains("the bridge provides the functions that schedule"), "{installed}");
     site.add_plugin("broken", "<?php\nthis is no PHP;");
     let broken = doctor(&["--json"]);
     assert_eq!(broken.code, 1);

@@ -60,7 +60,12 @@ class ActionScheduler_QueueCleaner {
 			array( ActionScheduler_Store::STATUS_COMPLETE, ActionScheduler_Store::STATUS_CANCELED )
 		);
 		foreach ( $statuses as $status ) {
-			foreach ( $this->older_than( $retention, array( 'status' => $status ) ) as $action_id ) {
+			// What was canceled has perhaps never been attempted: it is as old as the date for which it was scheduled.
+			$query = array(
+				'status' => $status,
+				'date'   => as_get_datetime_object( time() - $retention ),
+			);
+			foreach ( $this->older_than( $retention, $query ) as $action_id ) {
 				$this->delete( $action_id );
 			}
 		}

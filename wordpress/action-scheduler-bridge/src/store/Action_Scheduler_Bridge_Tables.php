@@ -31,11 +31,9 @@ final class Action_Scheduler_Bridge_Tables {
 			}
 			$wpdb->$name = $wpdb->prefix . $name;
 		}
-		foreach ( self::VERSIONS as $option => $version ) {
-			if ( version_compare( (string) get_option( $option, '0' ), (string) $version, '<' ) ) {
-				self::create();
-				return;
-			}
+		// While a site is being installed it has no options yet; then the first action creates the tables.
+		if ( ! wp_installing() && self::outdated() ) {
+			self::create();
 		}
 	}
 
@@ -49,11 +47,21 @@ final class Action_Scheduler_Bridge_Tables {
 		$hides = $wpdb->hide_errors();
 		dbDelta( self::definitions() );
 		$wpdb->show_errors( $hides );
-		foreach ( self::VERSIONS as $option => $version ) {
-			if ( version_compare( (string) get_option( $option, '0' ), (string) $version, '<' ) ) {
-				update_option( $option, $version . '.0.' . time() );
-			}
+		foreach ( self::outdated() as $option => $version ) {
+			update_option( $option, $version . '.0.' . time() );
 		}
+	}
+
+	/**
+	 * Which tables are not there yet, or are of an older version.
+	 *
+	 * @return int[] What is missing of VERSIONS.
+	 */
+	private static function outdated() {
+		$is_outdated = static function ( $version, $option ) {
+			return version_compare( (string) get_option( $option, '0' ), (string) $version, '<' );
+		};
+		return array_filter( self::VERSIONS, $is_outdated, ARRAY_FILTER_USE_BOTH );
 	}
 
 	/**
@@ -86,7 +94,7 @@ final class Action_Scheduler_Bridge_Tables {
   status varchar(20) NOT NULL,
   scheduled_date_gmt $date,
   scheduled_date_local $date,
-  priority tinyint unsigned NOT NULL default '10',
+  priority tinyint(3) unsigned NOT NULL default '10',
   args varchar(191),
   schedule longtext,
   group_id bigint(20) unsigned NOT NULL default '0',

@@ -168,9 +168,11 @@ async fn old_actions_are_deleted_and_lost_claims_given_back() {
     let shop = Shop::open().await;
     shop.ask::<()>(
         "global $wpdb;
-        foreach ( array( 'old', 'failed', 'claimed', 'stuck', 'fresh' ) as $hook ) { as_schedule_single_action( time() + 900, $hook ); }
+        foreach ( array( 'old', 'failed', 'claimed', 'stuck', 'fresh', 'canceled', 'canceled long ago' ) as $hook ) { as_schedule_single_action( time() + 900, $hook ); }
         $set = function ( $hook, $change ) use ( $wpdb ) { $wpdb->query( \"UPDATE wp_actionscheduler_actions SET $change WHERE hook = '$hook'\" ); };
-        $set( 'old', \"status = 'complete', last_attempt_gmt = UTC_TIMESTAMP() - INTERVAL 32 DAY\" );
+        $set( 'old', \"status = 'complete', last_attempt_gmt = UTC_TIMESTAMP() - INTERVAL 32 DAY, scheduled_date_gmt = last_attempt_gmt\" );
+        $set( 'canceled', \"status = 'canceled'\" );
+        $set( 'canceled long ago', \"status = 'canceled', scheduled_date_gmt = UTC_TIMESTAMP() - INTERVAL 32 DAY\" );
         $set( 'failed', \"status = 'failed', last_attempt_gmt = UTC_TIMESTAMP() - INTERVAL 32 DAY\" );
         $set( 'claimed', 'claim_id = 7, last_attempt_gmt = UTC_TIMESTAMP() - INTERVAL 6 MINUTE' );
         $set( 'stuck', \"status = 'in-progress', claim_id = 7, last_attempt_gmt = UTC_TIMESTAMP() - INTERVAL 6 MINUTE\" );
@@ -188,8 +190,14 @@ async fn old_actions_are_deleted_and_lost_claims_given_back() {
     assert_eq!(
         left,
         json!([
-            ["failed failed 0", "claimed pending 0", "stuck failed 7", "fresh in-progress 8"],
-            ["2", "3", "4", "5"]
+            [
+                "failed failed 0",
+                "claimed pending 0",
+                "stuck failed 7",
+                "fresh in-progress 8",
+                "canceled canceled 0"
+            ],
+            ["2", "3", "4", "5", "6"]
         ])
     );
 }

@@ -62,6 +62,38 @@ async fn the_tables_are_those_of_the_plugin() {
 }
 
 #[tokio::test]
+async fn tables_of_others_are_left_as_they_are() {
+    let wordpress = testkit::servers::WordPress::install().await;
+    let php = action_scheduler_wordpress::php::Php::default();
+    let installation =
+        action_scheduler_wordpress::site::Installation::open(&wordpress.path(), &php)
+            .await
+            .unwrap();
+    let site = installation.sites().await.unwrap().remove(0);
+    // Created by the engine, which writes no version down.
+    site.store.open().await.unwrap();
+    let mut connection = wordpress.connect().await;
+    let before = layout(&mut connection).await;
+    action_scheduler_wordpress::bridge::install(&installation).unwrap();
+    let shop = Shop { wordpress, site };
+    let changed: Vec<String> = shop
+        .ask("require_once ABSPATH . 'wp-admin/includes/upgrade.php';
+            $changed = array();
+            add_filter( 'query', function ( $sql ) use ( &$changed ) { if ( preg_match( '/^\\s*(ALTER|CREATE)/i', $sql ) ) { $changed[] = $sql; } return $sql; } );
+            Action_Scheduler_Bridge_Tables::create();
+            return $changed;")
+        .await;
+    assert_eq!(changed, [] as [String; 0]);
+    assert_eq!(layout(&mut connection).await, before);
+    // A newer version of the plugin wrote its own down.
+    let version: String = shop
+        .ask("update_option( 'schema-ActionScheduler_StoreSchema', '9.0.5' ); Action_Scheduler_Bridge_Tables::register();
+            return get_option( 'schema-ActionScheduler_StoreSchema' );")
+        .await;
+    assert_eq!(version, "9.0.5");
+}
+
+#[tokio::test]
 async fn what_php_stores_is_to_the_byte_what_the_engine_stores() {
     let shop = Shop::open().await;
     shop.ask::<bool>("return update_option( 'timezone_string', 'America/New_York' );").await;
