@@ -309,7 +309,7 @@ pub(crate) async fn page(State(site): State<Site>, Viewer(_): Viewer) -> Result<
 
 #[cfg(test)]
 mod tests {
-    use action_scheduler::{ActionId, Attempt};
+    use action_scheduler::{ActionId, Attempt, Group};
 
     use super::*;
 
@@ -349,7 +349,13 @@ mod tests {
     fn a_hook_with_quotes_and_line_breaks_stays_within_its_label() {
         let metrics = Metrics::new();
         let hook = Hook::from_stored("a\"} 1\nevil 2");
-        metrics.observe(&Event::Stored { action: ActionId::new(1).unwrap(), hook });
+        metrics.observe(&Event::Stored {
+            action: ActionId::new(1).unwrap(),
+            hook,
+            group: Group::default(),
+            took: Duration::ZERO,
+            caller: None,
+        });
         let text = metrics.text();
         assert!(!text.lines().any(|line| line.starts_with("evil")), "{text}");
     }

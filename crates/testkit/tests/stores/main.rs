@@ -12,3 +12,4 @@ mod postgres;
 mod remote;
 mod runner;
 mod sqlite;
+mod traces;
