@@ -10,7 +10,7 @@ use action_scheduler_server::about::{About, BoundHandler};
 use crate::app::{App, Origin};
 use crate::config::{self, Config};
 use crate::output::time::short;
-use crate::{runner, server};
+use crate::{runner, server, traces};
 
 /// A setting: its key, its value, and where that came from.
 pub type Setting = (String, String, Origin);
@@ -61,6 +61,9 @@ pub fn settings(
     settings.push(("cleaner.interval".to_owned(), interval, origin));
     for (key, value, origin) in server::rows(app, config, server) {
         settings.push((format!("server.{key}"), value, origin));
+    }
+    for (key, value, origin) in traces::rows(config) {
+        settings.push((format!("traces.{key}"), value, origin));
     }
     for (key, value) in config::policy_rows(&config.policy) {
         let path = format!("policy.{key}");

@@ -16,6 +16,7 @@ use crate::output::safe::safe;
 use crate::output::{self, Cell, Records};
 use crate::runner::{CleanerOptions, RunnerOptions};
 use crate::server::ServerOptions;
+use crate::traces;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -52,6 +53,7 @@ pub fn run(app: &App, options: &Options) -> Result<()> {
         bail!(BadInput(format!("store URL {url:?}: expected sqlite:FILE, such as sqlite:shop.db")));
     }
     config.bind()?;
+    traces::resolve(&config)?;
     let server = options.server.resolve(&config)?;
     if let Some(server) = &server {
         action_scheduler_server::check(server)?;

@@ -23,6 +23,7 @@ use crate::output;
 use crate::runner::RunnerOptions;
 use crate::signals::stop_on_signals;
 use crate::terminal::{progress, with_total};
+use crate::traces;
 use crate::wordpress::{all_to, usual_workers};
 
 const EXAMPLES: &str = "\
@@ -82,6 +83,7 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
         Some(workers) => all_to(workers)?,
         None => config.bind()?,
     };
+    let traces = traces::resolve(&config)?;
     let url = app.store_url(&config);
     let bar = progress(None);
     let scheduler = app
@@ -97,8 +99,10 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
     ensure_schedules(&scheduler, &config).await?;
     with_total(&bar, due(&scheduler, &runner).await?);
     let figures = FigureKeeper::begin(&scheduler);
+    let traces = traces::begin(&scheduler, traces.as_ref()).await?;
     let report = drain(scheduler, runner, php).await;
     figures.end().await;
+    traces::end(traces).await;
     bar.finish_and_clear();
     let report = report?;
 

@@ -20,6 +20,7 @@ use crate::output::note;
 use crate::output::safe::safe;
 use crate::runner::{CleanerOptions, RunnerOptions};
 use crate::signals::stop_on_signals;
+use crate::traces;
 use crate::wordpress::{OneSite, recycle_on_hangup, usual_workers};
 
 /// The site that is served alone, with the admin and the API: one folder with one site in it, or the one of a network that
@@ -79,6 +80,9 @@ pub async fn run(app: &App, runner: &RunnerOptions, cleaner: &CleanerOptions) ->
     let mut settings = runner.resolve(&config, Until::Stopped);
     if runner.workers.or(config.runner.workers).is_none() {
         settings.workers = usual_workers();
+    }
+    if traces::resolve(&config)?.is_some() {
+        tracing::warn!("no traces are exported: they are there for one site");
     }
     let options = app.wordpress();
     let (policies, zone) = (config.policies(), app.zone(&config));

@@ -9,6 +9,7 @@ mod read;
 mod runner;
 mod schedule;
 mod server;
+mod traces;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,7 @@ use self::read::{Reading, Section};
 pub use self::runner::RunnerSection;
 pub use self::schedule::Declared;
 pub use self::server::ServerSection;
+pub use self::traces::{Endpoint, TracesSection};
 use crate::failure::BadInput;
 use crate::input::{self, CleanInterval};
 
@@ -54,6 +56,8 @@ pub struct Config {
     pub server: ServerSection,
     /// What is watched for, and who is told.
     pub alerts: AlertsSection,
+    /// Where traces are sent.
+    pub traces: TracesSection,
     /// The policy of all hooks.
     pub policy: Policy,
     /// What differs from it, by pattern.
@@ -121,6 +125,9 @@ impl Config {
         if let Some(section) = root.section("server") {
             self.server = ServerSection::read(section, folder);
         }
+        if let Some(section) = root.section("traces") {
+            self.traces = TracesSection::read(section, folder);
+        }
         if let Some(section) = root.section("policy") {
             self.policy = policy::read_base(section);
         }
@@ -168,6 +175,11 @@ impl Config {
     /// The alerts, ready to be told. Secrets are read here.
     pub fn bind_alerts(&self) -> Result<Alerts> {
         Ok(self.alerts.bind().map_err(|(line, problem)| self.refused(line, problem))?)
+    }
+
+    /// The headers that the collector of traces is sent. Secrets are read here.
+    pub fn bind_trace_headers(&self) -> Result<Vec<(String, String)>> {
+        Ok(self.traces.bind_headers().map_err(|problem| self.refused(self.traces.line, problem))?)
     }
 
     /// A problem that shows only when what stands at a line is put to use.

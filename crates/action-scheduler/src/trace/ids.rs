@@ -42,10 +42,8 @@ impl TraceIds {
     /// The same ids, with only this share of the traces sampled, from 0 to 1. Which ones follows from their ids: all
     /// processes with the same share agree on it.
     pub fn sample(self, share: f64) -> Result<Self, Invalid> {
-        match (0.0..=1.0).contains(&share) {
-            true => Ok(Self { share, ..self }),
-            false => Err(Invalid::new("share of traces", share.to_string(), "expected 0 to 1")),
-        }
+        check_share(share)?;
+        Ok(Self { share, ..self })
     }
 
     /// The first span of an action: that it was stored.
@@ -81,6 +79,14 @@ impl TraceIds {
         let [.., a, b, c, d, e, f, g] = trace_id.bytes();
         let place = u64::from_be_bytes([0, a & 0x1f, b, c, d, e, f, g]);
         (place as f64) < self.share * (1_u64 << 53) as f64
+    }
+}
+
+/// Whether this is a share of a whole.
+pub(super) fn check_share(share: f64) -> Result<(), Invalid> {
+    match (0.0..=1.0).contains(&share) {
+        true => Ok(()),
+        false => Err(Invalid::new("share of traces", share.to_string(), "expected 0 to 1")),
     }
 }
 

@@ -9,6 +9,7 @@ use reqwest::{Client, Url, redirect};
 
 use crate::error::Invalid;
 use crate::outgoing::{deepest, tls_for};
+use crate::trace::ids::check_share;
 
 /// Where spans are sent, and how. Made by [`TracesConfig::new`], then changed field by field.
 #[derive(Clone)]
@@ -41,6 +42,13 @@ impl TracesConfig {
             share: 1.0,
             resource: resource.map(|(key, value)| (key.to_owned(), value)).into(),
         }
+    }
+
+    /// Checks it all: the URL is http or https and holds no user name or password, headers have possible names and values,
+    /// the timeout is not zero, the share is from 0 to 1; and https needs a machine that has CA certificates.
+    pub fn check(&self) -> Result<(), Invalid> {
+        self.client(&self.checked_url()?)?;
+        check_share(self.share)
     }
 
     pub(super) fn checked_url(&self) -> Result<Url, Invalid> {
