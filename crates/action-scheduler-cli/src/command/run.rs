@@ -93,13 +93,13 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
         .observer(Arc::new(LogLines))
         .observer(Arc::new(Progress(bar.clone())))
         .build();
+    let traces = traces::begin(&scheduler, traces.as_ref()).await?;
     for doubt in doubts(&config) {
         tracing::warn!("{doubt}");
     }
     ensure_schedules(&scheduler, &config).await?;
     with_total(&bar, due(&scheduler, &runner).await?);
     let figures = FigureKeeper::begin(&scheduler);
-    let traces = traces::begin(&scheduler, traces.as_ref()).await?;
     let report = drain(scheduler, runner, php).await;
     figures.end().await;
     traces::end(traces).await;

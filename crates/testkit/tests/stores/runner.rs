@@ -513,7 +513,7 @@ async fn observers_are_told_of_a_life_in_order() {
     run(&scheduler, drained()).await;
     assert_eq!(
         *told.lock().unwrap(),
-        ["Stored", "BatchClaimed", "Started", "Completed", "BatchDone"]
+        ["Stored", "BatchClaimed", "Started", "Attempted", "Completed", "BatchDone"]
     );
 }
 

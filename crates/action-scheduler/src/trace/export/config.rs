@@ -23,7 +23,8 @@ pub struct TracesConfig {
     /// How many of the traces are sent, from 0 to 1 (1). An action is sent whole or not at all; all processes on a store
     /// should agree on it.
     pub share: f64,
-    /// What is known of this process, such as `service.name` (`action-scheduler`), `service.version` and `process.pid`.
+    /// What is known of this process, such as `service.name` (`action-scheduler`), `service.version` and
+    /// `service.instance.id` (the name of its runner).
     pub resource: BTreeMap<String, String>,
 }
 
@@ -33,7 +34,7 @@ impl TracesConfig {
         let resource = [
             ("service.name", "action-scheduler".to_owned()),
             ("service.version", env!("CARGO_PKG_VERSION").to_owned()),
-            ("process.pid", std::process::id().to_string()),
+            ("service.instance.id", crate::runner::name()),
         ];
         Self {
             url: traces_below(collector).unwrap_or_else(|| collector.to_owned()),
