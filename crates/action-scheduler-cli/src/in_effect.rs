@@ -10,7 +10,7 @@ use action_scheduler_server::about::{About, BoundHandler};
 use crate::app::{App, Origin};
 use crate::config::{self, Config};
 use crate::output::time::short;
-use crate::{runner, server, wordpress};
+use crate::{runner, server, traces, wordpress};
 
 /// A setting: its key, its value, and where that came from.
 pub type Setting = (String, String, Origin);
@@ -65,6 +65,9 @@ pub fn settings(
         for (key, value, origin) in wordpress::rows(app, config) {
             settings.push((format!("wordpress.{key}"), value, origin));
         }
+    }
+    for (key, value, origin) in traces::rows(config) {
+        settings.push((format!("traces.{key}"), value, origin));
     }
     for (key, value) in config::policy_rows(&config.policy) {
         let path = format!("policy.{key}");

@@ -16,6 +16,7 @@ mod runner;
 mod server;
 mod signals;
 mod terminal;
+mod traces;
 mod wordpress;
 
 use std::process::ExitCode;

@@ -27,7 +27,7 @@ impl fmt::Display for Took {
 impl Observer for LogLines {
     fn observe(&self, event: &Event) {
         match event {
-            Event::Stored { action, hook } => {
+            Event::Stored { action, hook, .. } => {
                 tracing::debug!(%action, hook = %safe(hook.as_str()), "stored");
             }
             Event::BatchClaimed { claim, actions } => {
@@ -62,7 +62,7 @@ impl Observer for LogLines {
                 let hook = safe(hook.as_str());
                 tracing::debug!(%action, %hook, %attempt, "late result ignored");
             }
-            Event::NextScheduled { chain, action } => {
+            Event::NextScheduled { chain, action, .. } => {
                 tracing::debug!(%chain, %action, "next instance stored");
             }
             Event::ChainPaused { chain, hook } => {
@@ -76,6 +76,8 @@ impl Observer for LogLines {
             Event::Reset { actions } => {
                 tracing::debug!(actions, "claimed by a runner that died, back in the queue");
             }
+            // What follows from an attempt has an event of its own.
+            Event::Attempted { .. } => {}
             Event::Canceled { actions } => tracing::info!(actions = actions.len(), "canceled"),
             Event::Deleted { actions } => tracing::info!(actions = actions.len(), "deleted"),
             other => tracing::debug!(event = ?other, "event"),

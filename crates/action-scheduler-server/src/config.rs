@@ -3,9 +3,11 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use action_scheduler::RunnerConfig;
+use action_scheduler::trace::SpanCounts;
 
 use crate::about::About;
 pub use crate::access::accounts::SessionTimes;
@@ -40,6 +42,8 @@ pub struct ServerConfig {
     pub about: About,
     /// How the runner of this process works, if it has one: pages explain by it why an action waits.
     pub runner: Option<RunnerConfig>,
+    /// How many spans this process exports, if it does, for the metrics.
+    pub spans: Option<Arc<SpanCounts>>,
 }
 
 impl ServerConfig {
@@ -91,6 +95,7 @@ impl Default for ServerConfig {
             alerts: Alerts::default(),
             about: About::default(),
             runner: None,
+            spans: None,
         }
     }
 }

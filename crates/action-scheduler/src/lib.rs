@@ -10,6 +10,7 @@ pub mod handler;
 pub mod log;
 pub mod migrate;
 pub mod observer;
+mod outgoing;
 pub mod policy;
 pub mod query;
 pub mod remote;
@@ -19,6 +20,7 @@ pub mod scheduler;
 pub mod store;
 pub mod text;
 pub mod time;
+pub mod trace;
 
 pub use action::{
     Action, ActionId, Attempt, ChainId, ClaimId, Group, Hook, NewAction, Priority, RunnerId,

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::action::{ActionId, Attempt, ChainId, ClaimId, Hook, RunnerId};
+use crate::action::{ActionId, Attempt, ChainId, ClaimId, Group, Hook, RunnerId};
+use crate::trace::SpanContext;
 
 /// Is told of every event, in the order they become known here, on the task that caused it: it must be quick.
 pub trait Observer: Send + Sync + 'static {
@@ -29,6 +30,12 @@ pub enum Event {
         action: ActionId,
         /// Its hook.
         hook: Hook,
+        /// Its group.
+        group: Group,
+        /// How long storing it took, together with those that were stored with it.
+        took: Duration,
+        /// On whose behalf it was stored, if that is known ([`crate::Scheduler::called_by`]).
+        caller: Option<SpanContext>,
     },
     /// A batch was claimed and will be run (`before_process_queue`).
     BatchClaimed {
@@ -108,6 +115,26 @@ pub enum Event {
         /// How long it has run up to now.
         ran: Duration,
     },
+    /// An attempt is over, and what follows from it is stored: told once of each, beside the event that says what follows.
+    /// Only an attempt that its runner left without calling the handlers is no attempt.
+    Attempted {
+        /// The action.
+        action: ActionId,
+        /// Its hook.
+        hook: Hook,
+        /// Its group.
+        group: Group,
+        /// The attempt.
+        attempt: Attempt,
+        /// When it was due.
+        scheduled_at: Timestamp,
+        /// How it came out.
+        ending: Ending,
+        /// Why, unless it succeeded.
+        reason: Option<String>,
+        /// How long it ran; nothing is known of that when its runner died.
+        ran: Duration,
+    },
     /// A result was not accepted: the attempt was no longer its own.
     Superseded {
         /// The action.
@@ -123,6 +150,12 @@ pub enum Event {
         chain: ChainId,
         /// The next instance.
         action: ActionId,
+        /// Its hook.
+        hook: Hook,
+        /// Its group.
+        group: Group,
+        /// The instance before, and the attempt it ended with.
+        after: (ActionId, Attempt),
     },
     /// A chain was paused after failures in a row (`failed_to_schedule_next_instance`).
     ChainPaused {
@@ -164,6 +197,38 @@ pub enum Event {
         /// Which.
         actions: Vec<ActionId>,
     },
+}
+
+/// How an attempt came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ending {
+    /// The action is complete.
+    Complete,
+    /// The action is failed.
+    Failed,
+    /// It failed, and another attempt is stored to follow.
+    Retried,
+    /// It failed or was ended after it had been marked as timed out; the action was failed already.
+    TimedOut,
+    /// Its runner died, or was stopped before the handlers came to their end.
+    Crashed,
+    /// Its result did not count any more.
+    Superseded,
+}
+
+impl Ending {
+    /// In one word: `complete`, `failed`, `retried`, `timed_out`, `crashed`, `superseded`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Ending::Complete => "complete",
+            Ending::Failed => "failed",
+            Ending::Retried => "retried",
+            Ending::TimedOut => "timed_out",
+            Ending::Crashed => "crashed",
+            Ending::Superseded => "superseded",
+        }
+    }
 }
 
 /// All who listen. Clones are one: who comes later is told through all of them.

@@ -17,6 +17,7 @@ use crate::output::safe::safe;
 use crate::output::{self, Cell, Records};
 use crate::runner::{CleanerOptions, RunnerOptions};
 use crate::server::ServerOptions;
+use crate::traces;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -51,6 +52,7 @@ pub fn run(app: &App, options: &Options) -> Result<()> {
     let url = app.store_url(&config);
     url.parse::<StoreUrl>().map_err(|error| BadInput(error.to_string()))?;
     config.bind()?;
+    traces::resolve(&config)?;
     let server = options.server.resolve(&config)?;
     if let Some(server) = &server {
         action_scheduler_server::check(server)?;

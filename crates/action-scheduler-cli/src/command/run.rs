@@ -23,6 +23,7 @@ use crate::output;
 use crate::runner::RunnerOptions;
 use crate::signals::stop_on_signals;
 use crate::terminal::{progress, with_total};
+use crate::traces;
 use crate::wordpress::all_to;
 
 const EXAMPLES: &str = "\
@@ -79,6 +80,7 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
         Some(workers) => all_to(workers)?,
         None => config.bind()?,
     };
+    let traces = traces::resolve(&config)?;
     let url = app.store_url(&config);
     let bar = progress(None);
     let scheduler = app
@@ -88,6 +90,7 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
         .observer(Arc::new(LogLines))
         .observer(Arc::new(Progress(bar.clone())))
         .build();
+    let traces = traces::begin(&scheduler, traces.as_ref()).await?;
     for doubt in doubts(&config) {
         tracing::warn!("{doubt}");
     }
@@ -96,6 +99,7 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
     let figures = FigureKeeper::begin(&scheduler);
     let report = drain(scheduler, runner, php).await;
     figures.end().await;
+    traces::end(traces).await;
     bar.finish_and_clear();
     let report = report?;
 

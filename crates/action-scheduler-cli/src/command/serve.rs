@@ -25,6 +25,7 @@ use crate::output::safe::safe;
 use crate::runner::{self, CleanerOptions, RunnerOptions};
 use crate::server::ServerOptions;
 use crate::signals::stop_on_signals;
+use crate::traces;
 use crate::wordpress::all_to;
 
 const EXAMPLES: &str = "\
@@ -109,13 +110,16 @@ pub async fn run(app: &mut App, options: Options) -> Result<()> {
         .handlers(handlers)
         .observer(Arc::new(LogLines))
         .build();
+    let traces = traces::resolve(&config)?;
+    let traces = traces::begin(&scheduler, traces.as_ref()).await?;
     let server = match options.server.resolve(&config)? {
         Some(server) => {
             let cleaner = options.cleaner.resolve(&config);
             let rows = in_effect::settings(app, &config, &settings, cleaner, Some(&server));
             let about = in_effect::about(&config, &url, rows);
             let runner = Some(settings.clone());
-            let server = ServerConfig { about, runner, ..server };
+            let spans = traces.as_ref().map(|traces| Arc::clone(traces.counts()));
+            let server = ServerConfig { about, runner, spans, ..server };
             Some(Server::bind(scheduler.clone(), server).await?)
         }
         None => None,
@@ -172,6 +176,7 @@ pub async fn run(app: &mut App, options: Options) -> Result<()> {
         None => Ok(()),
     };
     figures.end().await;
+    traces::end(traces).await;
     served?;
     signals.abort();
     tell(&report?);

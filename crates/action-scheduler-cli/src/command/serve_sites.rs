@@ -20,6 +20,7 @@ use crate::output::note;
 use crate::output::safe::safe;
 use crate::runner::{CleanerOptions, RunnerOptions};
 use crate::signals::stop_on_signals;
+use crate::traces;
 use crate::wordpress::{OneSite, recycle_on_hangup};
 
 /// The site that is served alone, with the admin and the API: one folder with one site in it, or the one of a network that
@@ -90,6 +91,9 @@ pub async fn run(
     wp_cron: WpCron,
 ) -> Result<()> {
     let config = app.config()?;
+    if traces::resolve(&config)?.is_some() {
+        tracing::warn!("no traces are exported: they are there for one site");
+    }
     let settings = runner.resolve(&config, Until::Stopped, app.wordpress().usual_runner());
     let (options, file) = (app.wordpress(), &config.wordpress);
     let (policies, zone) = (config.policies(), app.zone(&config));

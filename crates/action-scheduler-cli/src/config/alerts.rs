@@ -63,7 +63,12 @@ impl AlertsSection {
         }
         rules.failure_rate = match above {
             None => Some(rate),
-            Some(item) => unless_never(&item, share).map(|above| FailureRate { above, ..rate }),
+            Some(item) => {
+                let share = unless_never(&item, |item| {
+                    item.share("a share from 0 to 1, such as 0.5, or \"never\"")
+                });
+                share.map(|above| FailureRate { above, ..rate })
+            }
         };
         rules.chain_paused = section.bool("chain_paused").unwrap_or(rules.chain_paused);
         rules.runner_lost = section.bool("runner_lost").unwrap_or(rules.runner_lost);
@@ -173,10 +178,4 @@ fn required(section: &mut Section<'_, '_>, key: &'static str) -> Option<String> 
 /// A value, or `"never"` for none.
 fn unless_never<T>(item: &Item<'_, '_>, read: impl Fn(&Item<'_, '_>) -> Option<T>) -> Option<T> {
     if item.is_text("never") { None } else { read(item) }
-}
-
-fn share(item: &Item<'_, '_>) -> Option<f64> {
-    let text = item.text_or_number()?;
-    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
-    share.map_or_else(|| item.expected("a share from 0 to 1, such as 0.5, or \"never\""), Some)
 }

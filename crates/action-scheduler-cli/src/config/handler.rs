@@ -314,7 +314,7 @@ fn output_limit(section: &mut Section<'_, '_>) -> Option<usize> {
 }
 
 /// A table of texts.
-fn pairs(section: &mut Section<'_, '_>, key: &'static str) -> Vec<(String, String)> {
+pub(super) fn pairs(section: &mut Section<'_, '_>, key: &'static str) -> Vec<(String, String)> {
     let Some(mut table) = section.section(key) else { return Vec::new() };
     let pairs = table.items().into_iter().filter_map(|(name, item)| {
         // The value may be a secret: the message must not quote it.

@@ -9,6 +9,7 @@ mod read;
 mod runner;
 mod schedule;
 mod server;
+mod traces;
 mod wordpress;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ use self::read::{Reading, Section};
 pub use self::runner::RunnerSection;
 pub use self::schedule::Declared;
 pub use self::server::ServerSection;
+pub use self::traces::{Endpoint, TracesSection};
 pub use self::wordpress::WordPressSection;
 use crate::failure::BadInput;
 use crate::input::{self, CleanInterval};
@@ -59,6 +61,8 @@ pub struct Config {
     pub wordpress: WordPressSection,
     /// What is watched for, and who is told.
     pub alerts: AlertsSection,
+    /// Where traces are sent.
+    pub traces: TracesSection,
     /// The policy of all hooks.
     pub policy: Policy,
     /// What differs from it, by pattern.
@@ -126,6 +130,9 @@ impl Config {
         if let Some(section) = root.section("server") {
             self.server = ServerSection::read(section, folder);
         }
+        if let Some(section) = root.section("traces") {
+            self.traces = TracesSection::read(section, folder);
+        }
         if let Some(section) = root.section("wordpress") {
             self.wordpress = WordPressSection::read(section);
         }
@@ -176,6 +183,11 @@ impl Config {
     /// The alerts, ready to be told. Secrets are read here.
     pub fn bind_alerts(&self) -> Result<Alerts> {
         Ok(self.alerts.bind().map_err(|(line, problem)| self.refused(line, problem))?)
+    }
+
+    /// The headers that the collector of traces is sent. Secrets are read here.
+    pub fn bind_trace_headers(&self) -> Result<Vec<(String, String)>> {
+        Ok(self.traces.bind_headers().map_err(|problem| self.refused(self.traces.line, problem))?)
     }
 
     /// A problem that shows only when what stands at a line is put to use.

@@ -261,6 +261,13 @@ impl<'r, 't> Item<'r, 't> {
         }
     }
 
+    /// A share of a whole. `expected` says what is expected, for people.
+    pub fn share(&self, expected: &str) -> Option<f64> {
+        let text = self.text_or_number()?;
+        let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+        share.map_or_else(|| self.expected(expected), Some)
+    }
+
     /// Whether it is this text.
     pub fn is_text(&self, text: &str) -> bool {
         matches!(self.value, DeValue::String(own) if own == text)

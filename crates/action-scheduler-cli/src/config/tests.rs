@@ -95,7 +95,7 @@ fn an_unknown_key_is_named_with_its_line_and_what_was_meant() {
     );
     assert_eq!(
         problem("colour = 1"),
-        "line 1: unknown key `colour`; expected one of: store, time_zone, runner, cleaner, alerts, server, policy, hooks, \
+        "line 1: unknown key `colour`; expected one of: store, time_zone, runner, cleaner, alerts, server, traces, policy, hooks, \
          handler, schedule"
     );
 }

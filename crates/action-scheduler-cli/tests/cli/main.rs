@@ -16,4 +16,5 @@ mod manual;
 mod migrate;
 mod sandbox;
 mod serve;
+mod traces;
 mod wordpress;

@@ -122,8 +122,10 @@ fn configs_are_accepted() {
                 continue;
             }
             let sandbox = Sandbox::with_config(&block.text);
+            sandbox.write("otlp.key", "secret");
             let mut command = sandbox.command(&["check-config"]);
             command.env("ORDERS_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+            command.env("OTLP_AUTHORIZATION", "Bearer secret");
             let outcome = outcome(command);
             assert_eq!(outcome.code, 0, "{}:{}: {outcome:#?}", page.name(), block.line);
         }

@@ -5,11 +5,12 @@
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use action_scheduler::store::Stats;
+use action_scheduler::trace::SpanCounts;
 use action_scheduler::{Event, Hook, Observer, Status};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header;
@@ -83,6 +84,7 @@ pub(crate) struct Metrics {
     paused: Counter,
     requests: Family<OfRequest, Counter>,
     request_seconds: Histogram,
+    spans: Family<OfState, Counter>,
 
     actions: Family<OfStatus, Gauge>,
     past_due: Gauge,
@@ -113,6 +115,7 @@ impl Metrics {
             paused: Counter::default(),
             requests: Family::default(),
             request_seconds: Histogram::new(REQUEST_SECONDS),
+            spans: Family::default(),
             actions: Family::default(),
             past_due: Gauge::default(),
             past_due_age: Gauge::default(),
@@ -155,6 +158,11 @@ impl Metrics {
             "http_request_seconds",
             "How long requests took, long polls and event streams aside",
             self.request_seconds.clone(),
+        );
+        all.register(
+            "spans",
+            "Spans of traces that were exported by this process, and that were lost",
+            self.spans.clone(),
         );
         all.register("actions", "Actions in the store, by status", self.actions.clone());
         all.register("past_due_actions", "Pending actions that are due", self.past_due.clone());
@@ -202,6 +210,13 @@ impl Metrics {
         self.runners.set(gauge(stats.runners));
         for (state, count) in &stats.chains {
             self.chains.get_or_create(&OfState { state: state.as_str() }).set(gauge(*count));
+        }
+    }
+
+    /// How many spans were exported so far.
+    fn spans(&self, counts: &SpanCounts) {
+        for (state, count) in [("exported", counts.exported()), ("lost", counts.lost())] {
+            self.spans.get_or_create(&OfState { state }).inner().store(count, Ordering::Relaxed);
         }
     }
 
@@ -303,13 +318,16 @@ pub(crate) async fn page(State(site): State<Site>, Viewer(_): Viewer) -> Result<
     metrics.store_seconds.set(begun.elapsed().as_secs_f64());
     metrics.stands(&scheduler.stats().await?, scheduler.now());
     metrics.incidents.set(gauge(site.incidents().await?.len() as u64));
+    if let Some(counts) = &site.config().spans {
+        metrics.spans(counts);
+    }
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, kind)], metrics.text()).into_response())
 }
 
 #[cfg(test)]
 mod tests {
-    use action_scheduler::{ActionId, Attempt};
+    use action_scheduler::{ActionId, Attempt, Group};
 
     use super::*;
 
@@ -349,7 +367,13 @@ mod tests {
     fn a_hook_with_quotes_and_line_breaks_stays_within_its_label() {
         let metrics = Metrics::new();
         let hook = Hook::from_stored("a\"} 1\nevil 2");
-        metrics.observe(&Event::Stored { action: ActionId::new(1).unwrap(), hook });
+        metrics.observe(&Event::Stored {
+            action: ActionId::new(1).unwrap(),
+            hook,
+            group: Group::default(),
+            took: Duration::ZERO,
+            caller: None,
+        });
         let text = metrics.text();
         assert!(!text.lines().any(|line| line.starts_with("evil")), "{text}");
     }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use action_scheduler::schedule::{Cadence, Interval};
+use action_scheduler::trace::SpanCounts;
 use action_scheduler::{Failure, Handler, HandlerContext};
 use action_scheduler_server::ServerConfig;
 use action_scheduler_server::alerts::{Alerts, Rules};
@@ -80,6 +81,18 @@ async fn metrics_tell_how_the_store_stands() {
         assert!(text.lines().any(|other| other == line), "{line} is missing in\n{text}");
     }
     assert!(text.ends_with("# EOF\n"), "{text}");
+    assert!(!text.contains("action_scheduler_spans_total{"), "nobody exports any: {text}");
+}
+
+#[tokio::test]
+async fn spans_are_counted_where_traces_are_exported() {
+    let spans = Some(Arc::<SpanCounts>::default());
+    let server = Running::with_config(ServerConfig { spans, ..ServerConfig::default() }).await;
+    let text = server.get("/metrics").send().await.unwrap().text().await.unwrap();
+    for state in ["exported", "lost"] {
+        let line = format!("action_scheduler_spans_total{{state=\"{state}\"}} 0");
+        assert!(text.lines().any(|other| other == line), "{line} is missing in\n{text}");
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Remote workers over HTTP.
 
+use action_scheduler::Attempt;
+use action_scheduler::trace::TraceIds;
 use serde_json::{Value, json};
 
 use crate::running::Running;
@@ -84,6 +86,22 @@ async fn a_worker_registers_asks_logs_reports_and_signs_off() {
     let (status, problem) = post(&server, &beat, json!({})).await;
     assert_eq!(status, 404);
     assert_eq!(problem["type"], "urn:action-scheduler:problem:unknown-worker");
+}
+
+#[tokio::test]
+async fn work_comes_with_its_span_where_traces_are_exported() {
+    let server = start().await;
+    let worker = register(&server).await;
+    let ask = json!({ "hooks": ["resize"] });
+    let claim = format!("{worker}/claim");
+    server.scheduler.enqueue_async("resize", ["cat"]).await.unwrap();
+    let work = ok(&server, &claim, ask.clone()).await["work"][0].clone();
+    assert_eq!(work.get("traceparent"), None);
+    let ids = TraceIds::of(server.scheduler.store().as_ref()).await.unwrap();
+    server.scheduler.trace(ids.clone());
+    let id = server.scheduler.enqueue_async("resize", ["dog"]).await.unwrap().unwrap();
+    let work = ok(&server, &claim, ask).await["work"][0].clone();
+    assert_eq!(work["traceparent"], ids.attempt(id, Attempt(1)).to_string());
 }
 
 #[tokio::test]

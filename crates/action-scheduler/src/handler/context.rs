@@ -10,6 +10,7 @@ use crate::action::{ActionId, Attempt, Group, Hook};
 use crate::args::Args;
 use crate::log::{NewLogEntry, Step};
 use crate::store::ClaimedAction;
+use crate::trace::SpanContext;
 
 /// One attempt of an action, as its handlers see it. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -19,6 +20,7 @@ pub struct HandlerContext(Arc<Inner>);
 struct Inner {
     action: ClaimedAction,
     attempt: Attempt,
+    span: Option<SpanContext>,
     deadline: Timestamp,
     begun: Instant,
     cancellation: CancellationToken,
@@ -26,15 +28,16 @@ struct Inner {
 }
 
 impl HandlerContext {
-    /// The context of an attempt; `deadline` is when it will be marked as timed out.
+    /// The context of an attempt; `span` is its own span, if it has one, and `deadline` is when it will be marked as timed out.
     pub fn new(
         action: ClaimedAction,
         attempt: Attempt,
+        span: Option<SpanContext>,
         deadline: Timestamp,
         cancellation: CancellationToken,
     ) -> Self {
         let (begun, entries) = (Instant::now(), Mutex::default());
-        Self(Arc::new(Inner { action, attempt, deadline, begun, cancellation, entries }))
+        Self(Arc::new(Inner { action, attempt, span, deadline, begun, cancellation, entries }))
     }
 
     /// The id of the action.
@@ -65,6 +68,12 @@ impl HandlerContext {
     /// Which attempt this is, from 1.
     pub fn attempt(&self) -> Attempt {
         self.0.attempt
+    }
+
+    /// The span of the attempt, to be the parent of what the handler does, here or elsewhere; none unless the scheduler
+    /// traces. As text it is the `traceparent` of W3C Trace Context.
+    pub fn span(&self) -> Option<SpanContext> {
+        self.0.span
     }
 
     /// When the attempt will be marked as timed out.

@@ -11,6 +11,7 @@ use crate::action::{ActionId, Attempt, ClaimId, Group, Hook, RunnerId};
 use crate::error::{Error, Invalid};
 use crate::handler::Failure;
 use crate::store::ClaimedAction;
+use crate::trace::SpanContext;
 
 /// A worker that makes itself known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,6 +118,8 @@ pub struct Assignment {
     pub deadline: Timestamp,
     /// When it is over for certain: what is reported later does not count.
     pub kill_at: Timestamp,
+    /// The span of the attempt, to be the parent of what the worker does; none unless the scheduler traces.
+    pub span: Option<SpanContext>,
 }
 
 /// What a worker has to say about an attempt.

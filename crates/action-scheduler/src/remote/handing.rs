@@ -162,7 +162,8 @@ impl Hub {
                     .unwrap_or_default(),
             });
             let (deadline, kill_at) = (held.deadline, held.kill_at);
-            work.push(Assignment { ticket: held.ticket, action, deadline, kill_at });
+            let span = self.scheduler.span_of(action.id, attempt);
+            work.push(Assignment { ticket: held.ticket, action, deadline, kill_at, span });
         }
         if !unreadable.is_empty() {
             self.record(unreadable).await?;

@@ -10,6 +10,7 @@ use crate::action::{Action, ActionId, RunnerId, Status};
 use crate::error::{Invalid, Result};
 use crate::handler::{Failure, printable};
 use crate::log::{Context, NewLogEntry, Step};
+use crate::runner::news;
 use crate::store::{AttemptsOf, Outcome, Recorded};
 
 /// How long a reason or a note may be, in bytes; the rest is cut off.
@@ -115,12 +116,20 @@ impl Hub {
 
     /// Only the log has something to gain.
     pub(super) async fn log_failure(&self, one: Settled, context: &Context) -> Result<()> {
-        let action = one.held.ticket.action;
-        let entries = one.verdict.finish.entries.into_iter().map(|entry| (action, entry)).collect();
+        let Settled { held, mut verdict } = one;
+        let action = held.ticket.action;
+        let entries = std::mem::take(&mut verdict.finish.entries)
+            .into_iter()
+            .map(|entry| (action, entry))
+            .collect();
         let logged = self.scheduler.store().append_log(entries, context).await;
         match logged {
-            Ok(()) => self.close(&one.held.ticket),
-            Err(_) => self.charge.set_busy([one.held.ticket], false),
+            Ok(()) => {
+                let ran = held.ran(self.scheduler.now());
+                news::tell_late_failure(&self.scheduler, &held.action, &verdict, ran);
+                self.close(&held.ticket);
+            }
+            Err(_) => self.charge.set_busy([held.ticket], false),
         }
         logged
     }

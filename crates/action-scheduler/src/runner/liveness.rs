@@ -91,8 +91,8 @@ impl Liveness {
     }
 }
 
-/// Host and process, for people.
-fn name() -> String {
+/// Host and process, for people: what a runner of this process is called.
+pub(crate) fn name() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname");
     let host = host.as_deref().map_or("localhost", str::trim);
     format!("{host}:{}", std::process::id())

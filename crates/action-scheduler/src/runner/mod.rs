@@ -25,7 +25,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use self::attempt::LAST_MOMENT;
 use self::dispatch::Dispatcher;
-pub(crate) use self::liveness::Liveness;
+pub(crate) use self::liveness::{Liveness, name};
 use crate::action::{Action, ActionId};
 #[cfg(doc)]
 use crate::error::Error;

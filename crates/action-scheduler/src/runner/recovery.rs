@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::news;
 use super::plan::Plan;
 use super::process::Process;
-use super::verdict::Case;
+use super::verdict::{Case, Verdict};
 use crate::action::RunnerId;
 use crate::error::Result;
 use crate::observer::Event;
@@ -37,7 +38,7 @@ pub(crate) async fn recover(
         return Ok(());
     }
     let now = scheduler.now();
-    let finishes = recovery.stranded.iter().map(|stranded| {
+    let verdicts = recovery.stranded.iter().map(|stranded| {
         let plan = Arc::new(Plan::of(scheduler, &stranded.action.hook));
         let Stranded { action, claim, .. } = stranded;
         Case {
@@ -50,20 +51,18 @@ pub(crate) async fn recover(
             entries: Vec::new(),
         }
         .crashed(reason(stranded))
-        .finish
     });
-    let recorded = store.finish(finishes.collect(), scheduler.context()).await?;
+    let verdicts: Vec<Verdict> = verdicts.collect();
+    let finishes = verdicts.iter().map(|verdict| verdict.finish.clone()).collect();
+    let recorded = store.finish(finishes, scheduler.context()).await?;
     scheduler.tell_of_ends();
-    for (stranded, recorded) in recovery.stranded.iter().zip(recorded) {
+    for ((stranded, verdict), recorded) in recovery.stranded.iter().zip(&verdicts).zip(recorded) {
         if recorded == Recorded::Superseded {
             continue;
         }
-        tracing::warn!(action = %stranded.action.id, hook = %stranded.action.hook, "{}", reason(stranded));
-        scheduler.observers().tell(&Event::Crashed {
-            action: stranded.action.id,
-            hook: stranded.action.hook.clone(),
-            runner: stranded.runner,
-        });
+        let Stranded { action, runner, .. } = stranded;
+        tracing::warn!(action = %action.id, hook = %action.hook, "{}", reason(stranded));
+        news::tell_crashed(scheduler, action, *runner, verdict, recorded);
     }
     Ok(())
 }

@@ -5,7 +5,8 @@ mod ensure;
 mod scheduling;
 mod waiting;
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -17,7 +18,7 @@ pub use bulk::{Bulk, Progress};
 pub use ensure::Ensured;
 pub use scheduling::Scheduling;
 
-use crate::action::{Action, ActionId, ChainId, Group, Hook, NewAction, Priority, Status};
+use crate::action::{Action, ActionId, Attempt, ChainId, Group, Hook, NewAction, Priority, Status};
 use crate::error::{Error, Invalid, Result};
 use crate::handler::{Failure, Function, Handler, Handlers};
 use crate::log::{Context, LogEntry, NewLogEntry, Step};
@@ -31,6 +32,7 @@ use crate::store::{
     Target,
 };
 use crate::time::parse_date;
+use crate::trace::{SpanContext, TraceIds};
 
 /// Schedules hooks and looks after what was scheduled. Cheap to clone; all clones share one store.
 ///
@@ -59,6 +61,10 @@ struct Inner {
     handlers: Arc<RwLock<Handlers>>,
     observers: Observers,
     context: Context,
+    /// On whose behalf it acts.
+    caller: Option<SpanContext>,
+    /// All clones are one.
+    traces: Arc<OnceLock<TraceIds>>,
     zone: TimeZone,
     /// Changes when actions come to their end by this scheduler.
     ends: watch::Sender<u64>,
@@ -118,6 +124,8 @@ impl Scheduler {
             handlers: Arc::default(),
             observers: Observers::default(),
             context: Context::default(),
+            caller: None,
+            traces: Arc::default(),
             zone: TimeZone::UTC,
             ends: watch::Sender::new(0),
         })
@@ -126,6 +134,28 @@ impl Scheduler {
     /// The same scheduler in the name of someone else, as the log shows it. What is bound to one is bound to both.
     pub fn acting_as(&self, context: Context) -> Self {
         Self(Arc::new(Inner { context, ..Inner::clone(&self.0) }))
+    }
+
+    /// The same scheduler on behalf of a span of someone else, such as the request that is being answered: the traces of
+    /// what is stored lead there and back.
+    pub fn called_by(&self, caller: SpanContext) -> Self {
+        Self(Arc::new(Inner { caller: Some(caller), ..Inner::clone(&self.0) }))
+    }
+
+    /// Gives every attempt a span from now on, which its handlers are told of and pass on. The first call counts, for this
+    /// scheduler and all its clones.
+    pub fn trace(&self, ids: TraceIds) {
+        let _ = self.0.traces.set(ids);
+    }
+
+    /// The ids of spans, if attempts have any.
+    pub fn traces(&self) -> Option<&TraceIds> {
+        self.0.traces.get()
+    }
+
+    /// The span of an attempt, if attempts have any.
+    pub(crate) fn span_of(&self, action: ActionId, attempt: Attempt) -> Option<SpanContext> {
+        self.traces().map(|ids| ids.attempt(action, attempt))
     }
 
     /// The store.
@@ -248,37 +278,41 @@ impl Scheduler {
 
     /// Stores many actions at once. `None` stands for one that was refused as a duplicate.
     pub async fn insert(&self, actions: Vec<NewAction>) -> Result<Vec<Option<ActionId>>> {
-        let hooks = self.hooks_to_tell(&actions);
+        let news = self.news_of(&actions);
         let inserts = actions.into_iter().map(|action| self.insert_of(action)).collect();
         let ids = self.0.store.insert(inserts).await?;
-        self.tell_of_stored(hooks, &ids);
+        self.tell_of_stored(news, &ids);
         Ok(ids)
     }
 
     /// The same, unless the request that the receipt is of has been here before: of any number of the same requests, over
     /// all processes, one stores its actions, and all are answered the same.
     pub async fn insert_once(&self, receipt: Receipt, actions: Vec<NewAction>) -> Result<Once> {
-        let hooks = self.hooks_to_tell(&actions);
+        let news = self.news_of(&actions);
         let inserts = actions.into_iter().map(|action| self.insert_of(action)).collect();
         let once = self.0.store.insert_once(receipt, inserts).await?;
         if let Once::New(ids) = &once {
-            self.tell_of_stored(hooks, ids);
+            self.tell_of_stored(news, ids);
         }
         Ok(once)
     }
 
-    /// The hooks of actions, if somebody listens.
-    fn hooks_to_tell(&self, actions: &[NewAction]) -> Vec<Hook> {
-        match self.observers().is_empty() {
+    /// What is to be told of actions when they are stored, if somebody listens.
+    fn news_of(&self, actions: &[NewAction]) -> News {
+        let of = |action: &NewAction| (action.hook.clone(), action.group.clone());
+        let of_each = match self.observers().is_empty() {
             true => Vec::new(),
-            false => actions.iter().map(|action| action.hook.clone()).collect(),
-        }
+            false => actions.iter().map(of).collect(),
+        };
+        News { begun: Instant::now(), of_each }
     }
 
-    fn tell_of_stored(&self, hooks: Vec<Hook>, ids: &[Option<ActionId>]) {
-        for (hook, id) in hooks.into_iter().zip(ids) {
+    fn tell_of_stored(&self, news: News, ids: &[Option<ActionId>]) {
+        let took: Duration = news.begun.elapsed();
+        for ((hook, group), id) in news.of_each.into_iter().zip(ids) {
             if let Some(id) = *id {
-                self.observers().tell(&Event::Stored { action: id, hook });
+                let caller = self.0.caller;
+                self.observers().tell(&Event::Stored { action: id, hook, group, took, caller });
             }
         }
     }
@@ -546,6 +580,13 @@ impl Scheduler {
             }
         }
     }
+}
+
+/// What is to be told of actions that are being stored.
+struct News {
+    begun: Instant,
+    /// The hook and the group of each.
+    of_each: Vec<(Hook, Group)>,
 }
 
 /// The answer of [`Scheduler::next_scheduled`].

@@ -13,3 +13,4 @@ mod postgres;
 mod remote;
 mod runner;
 mod sqlite;
+mod traces;

@@ -127,6 +127,20 @@ impl Held {
     }
 
     pub fn bind(&self, scheduler: &Scheduler, hook: &str) {
+        self.bind_with(scheduler, hook, || Ok(()));
+    }
+
+    /// The same, but it fails in the end, for the reason that is the name of its hook.
+    pub fn bind_failing(&self, scheduler: &Scheduler, hook: &'static str) {
+        self.bind_with(scheduler, hook, move || Err(Failure::new(hook)));
+    }
+
+    fn bind_with(
+        &self,
+        scheduler: &Scheduler,
+        hook: &str,
+        result: impl Fn() -> Result<(), Failure> + Clone + Send + Sync + 'static,
+    ) {
         struct Guard(Arc<AtomicBool>);
         impl Drop for Guard {
             fn drop(&mut self) {
@@ -137,11 +151,12 @@ impl Held {
             (self.begun.clone(), self.go_on.clone(), self.dropped.clone());
         let held = move |_: Vec<u8>, _: HandlerContext| {
             let (begun, go_on, guard) = (begun.clone(), go_on.clone(), Guard(dropped.clone()));
+            let result = result.clone();
             async move {
                 begun.notify_one();
                 go_on.notified().await;
                 std::mem::forget(guard);
-                Ok::<(), Failure>(())
+                result()
             }
         };
         scheduler.on(hook, held).unwrap();
@@ -498,7 +513,7 @@ async fn observers_are_told_of_a_life_in_order() {
     run(&scheduler, drained()).await;
     assert_eq!(
         *told.lock().unwrap(),
-        ["Stored", "BatchClaimed", "Started", "Completed", "BatchDone"]
+        ["Stored", "BatchClaimed", "Started", "Attempted", "Completed", "BatchDone"]
     );
 }
 

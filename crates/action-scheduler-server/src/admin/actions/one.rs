@@ -246,6 +246,10 @@ fn known(visit: &Visit, action: &Action, chain: Option<&Chain>) -> Markup {
     if let Some(key) = chain.and_then(|chain| chain.key.as_deref()) {
         all.push(("Key", text::name(key)));
     }
+    let span = visit.site.scheduler().traces().map(|ids| ids.stored(action.id));
+    if let Some(span) = span.filter(|span| span.sampled) {
+        all.push(("Trace", html! { code { (span.trace_id) } }));
+    }
     facts(&all)
 }
 

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::new::SentAction;
 use super::once::{KeyHeader, OnceKey};
+use super::traced::{CallerSpan, TraceHeader};
 use crate::access::Operator;
 use crate::http::{JsonText, Problem, read_json};
 use crate::site::Site;
@@ -54,7 +55,7 @@ pub(super) struct CreatedMany {
     post,
     path = "/actions",
     tag = "actions",
-    params(KeyHeader),
+    params(KeyHeader, TraceHeader),
     request_body = SentAction,
     responses(
         (status = 201, description = "It is stored.", body = Created, headers(
@@ -67,9 +68,10 @@ pub(super) async fn create_action(
     State(site): State<Site>,
     Operator(caller): Operator,
     key: OnceKey,
+    span: CallerSpan,
     json: JsonText,
 ) -> Result<Response, Problem> {
-    let scheduler = site.acting_as(&caller);
+    let scheduler = span.calls(site.acting_as(&caller));
     let action = json.read::<SentAction>()?.read(&scheduler)?;
     let stored = key.store(&scheduler, &json, vec![action]).await?;
     let id = stored.ids.into_iter().next().flatten();
@@ -90,7 +92,7 @@ pub(super) async fn create_action(
     post,
     path = "/actions/bulk",
     tag = "actions",
-    params(KeyHeader),
+    params(KeyHeader, TraceHeader),
     request_body = NewActions,
     responses((status = 201, description = "They are stored.", body = CreatedMany))
 )]
@@ -98,9 +100,10 @@ pub(super) async fn create_actions(
     State(site): State<Site>,
     Operator(caller): Operator,
     key: OnceKey,
+    span: CallerSpan,
     json: JsonText,
 ) -> Result<impl IntoResponse, Problem> {
-    let scheduler = site.acting_as(&caller);
+    let scheduler = span.calls(site.acting_as(&caller));
     let most = site.config().limits.page.saturating_mul(10);
     let actions = read_many(&json, &scheduler, most)?;
     let stored = key.store(&scheduler, &json, actions).await?;

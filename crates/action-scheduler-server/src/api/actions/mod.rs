@@ -7,6 +7,7 @@ mod list;
 mod new;
 mod once;
 mod one;
+mod traced;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

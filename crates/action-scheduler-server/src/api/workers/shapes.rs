@@ -88,10 +88,15 @@ pub(super) struct WorkItem {
     pub(super) deadline: Timestamp,
     /// When it is given up: what is reported later does not count.
     pub(super) kill_at: Timestamp,
+    /// The span of the attempt, to be the parent of what the worker does, as W3C Trace Context has it; only where the server
+    /// exports traces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(super) traceparent: Option<String>,
 }
 
 impl From<Assignment> for WorkItem {
-    fn from(Assignment { ticket, action, deadline, kill_at }: Assignment) -> Self {
+    fn from(Assignment { ticket, action, deadline, kill_at, span }: Assignment) -> Self {
         Self {
             action: ticket.action.get(),
             claim: ticket.claim.get(),
@@ -102,6 +107,7 @@ impl From<Assignment> for WorkItem {
             scheduled_at: action.scheduled_at,
             deadline,
             kill_at,
+            traceparent: span.map(|span| span.to_string()),
         }
     }
 }

@@ -245,5 +245,5 @@ fn context_of(incident: &Incident, now: Timestamp) -> Option<HandlerContext> {
         scheduled_at: moment,
         chain: None,
     };
-    Some(HandlerContext::new(action, Attempt(1), now + PATIENCE, CancellationToken::new()))
+    Some(HandlerContext::new(action, Attempt(1), None, now + PATIENCE, CancellationToken::new()))
 }

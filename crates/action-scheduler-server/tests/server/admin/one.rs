@@ -1,6 +1,7 @@
 //! One action, and what is done to it.
 
 use action_scheduler::schedule::{Cadence, Interval};
+use action_scheduler::trace::TraceIds;
 use action_scheduler::{Status, Step};
 use reqwest::StatusCode;
 use reqwest::header::SET_COOKIE;
@@ -19,6 +20,18 @@ async fn its_page_tells_its_life() {
     assert!(text.contains("&quot;a&quot;: 1.50\n"), "args are indented, numbers as they were");
     assert!(text.contains("Why has this not run yet?") && text.contains("No runner is known"));
     assert!(text.contains("Nothing is bound to"));
+}
+
+#[tokio::test]
+async fn its_page_names_its_trace_where_traces_are_exported() {
+    let server = Running::start().await;
+    let id = store(&server.scheduler, at("task", "2026-02-01T00:00:00Z")).await;
+    let path = format!("/actions/{id}");
+    let ids = TraceIds::of(server.scheduler.store().as_ref()).await.unwrap();
+    let trace = ids.stored(id).trace_id.to_string();
+    assert!(!page(&server, &path).await.contains(&trace));
+    server.scheduler.trace(ids);
+    assert!(page(&server, &path).await.contains(&trace));
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ use super::{Failure, Handler, HandlerContext};
 use crate::error::Invalid;
 
 /// The environment variables that carry the action. They cannot be set by a config.
-const RESERVED: [&str; 8] = [
+const RESERVED: [&str; 9] = [
     "ACTION_SCHEDULER_ARGS",
     "ACTION_SCHEDULER_ARGS_TOO_LONG",
     "ACTION_SCHEDULER_ID",
@@ -36,6 +36,7 @@ const RESERVED: [&str; 8] = [
     "ACTION_SCHEDULER_ATTEMPT",
     "ACTION_SCHEDULER_SCHEDULED_AT",
     "ACTION_SCHEDULER_DEADLINE",
+    "TRACEPARENT",
 ];
 
 /// What [`InheritEnv::Minimal`] passes on: where programs, files and the user are, language and time zone.
@@ -161,6 +162,7 @@ impl fmt::Debug for CommandConfig {
 /// It gets the args as one line of JSON on its standard input, and as `ACTION_SCHEDULER_ARGS` in its environment (args
 /// of more than 100 KiB only on the input; `ACTION_SCHEDULER_ARGS_TOO_LONG=1` says so). The rest of the action is in
 /// `ACTION_SCHEDULER_ID`, `_HOOK`, `_GROUP`, `_ATTEMPT`, `_SCHEDULED_AT` and `_DEADLINE` (dates as RFC 3339, UTC).
+/// `TRACEPARENT` is the span of the attempt, if it has one.
 ///
 /// What it prints, on either stream, goes into the log of the action: the last of it, in the order it was printed.
 ///
@@ -230,7 +232,8 @@ impl Command {
             ("ACTION_SCHEDULER_DEADLINE", context.deadline().to_string()),
         ]
         .map(|(name, value)| (name.into(), value.into()));
-        inherited.chain(configured).chain(action).collect()
+        let span = context.span().map(|span| ("TRACEPARENT".into(), span.to_string().into()));
+        inherited.chain(configured).chain(action).chain(span).collect()
     }
 
     /// Why the program could not be started, in words that name what is missing.

@@ -20,6 +20,9 @@ use crate::store::ClaimedAction;
 /// Longer than anything here takes, unless it hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The span of the attempt.
+const SPAN: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
 fn context_with(args: Args, cancellation: CancellationToken) -> HandlerContext {
     let action = ClaimedAction {
         id: ActionId::new(42).unwrap(),
@@ -32,7 +35,8 @@ fn context_with(args: Args, cancellation: CancellationToken) -> HandlerContext {
         chain: None,
     };
     let deadline = "2026-01-02T03:09:05Z".parse().unwrap();
-    HandlerContext::new(action, Attempt(2), deadline, cancellation)
+    let span = SPAN.parse().unwrap();
+    HandlerContext::new(action, Attempt(2), Some(span), deadline, cancellation)
 }
 
 fn context() -> HandlerContext {
@@ -138,6 +142,14 @@ async fn the_action_is_described_in_the_environment() {
                     ACTION_SCHEDULER_ID=42\n\
                     ACTION_SCHEDULER_SCHEDULED_AT=2026-01-02T03:04:05Z";
     assert_eq!(output, expected);
+}
+
+#[tokio::test]
+async fn the_span_of_the_attempt_is_in_the_environment_and_nobody_elses() {
+    assert_eq!(output_of("echo $TRACEPARENT").await, SPAN);
+    let mut config = sh("true");
+    config.env.push(("TRACEPARENT".into(), SPAN.into()));
+    assert!(Command::new(config).unwrap_err().to_string().contains("is set by the scheduler"));
 }
 
 #[tokio::test]

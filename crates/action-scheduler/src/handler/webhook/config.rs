@@ -1,17 +1,16 @@
 //! Which URL a webhook calls, and how: checked once, at the edge.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use reqwest::{Client, Url, redirect};
-use rustls::{ClientConfig, RootCertStore};
 
 use super::address::{self, PrivateAddresses};
-use super::deepest;
 use super::signature::Secret;
 use crate::error::Invalid;
+use crate::outgoing::{self, deepest};
 
 /// The longest timeout.
 const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -20,7 +19,7 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 const MAX_OUTPUT_LIMIT: usize = 1024 * 1024;
 
 /// Headers that are not for a config to set.
-const RESERVED: [&str; 8] = [
+const RESERVED: [&str; 9] = [
     "webhook-id",
     "webhook-timestamp",
     "webhook-signature",
@@ -29,6 +28,7 @@ const RESERVED: [&str; 8] = [
     "transfer-encoding",
     "connection",
     "host",
+    "traceparent",
 ];
 
 /// Which URL a [`super::Webhook`] calls, and how. Made by [`WebhookConfig::new`], then changed field by field.
@@ -120,13 +120,7 @@ impl WebhookConfig {
         let refuse = |problem: &dyn fmt::Display| {
             Invalid::new("webhook URL", without_secrets(&self.url), problem)
         };
-        let tls = match url.scheme() {
-            "https" => tls().map_err(|error| {
-                refuse(&format_args!("TLS cannot be set up: {error} (package ca-certificates)"))
-            })?,
-            // No redirect leads from http to https: nothing is ever trusted.
-            _ => tls_that_trusts(RootCertStore::empty()).map_err(|error| refuse(&error))?,
-        };
+        let tls = outgoing::tls_for(url).map_err(|problem| refuse(&problem))?;
         let mut builder = Client::builder()
             .tls_backend_preconfigured(tls)
             .no_proxy()
@@ -164,27 +158,4 @@ fn without_secrets(text: &str) -> String {
         Some((_, rest)) => format!("…@{rest}"),
         None => text.to_owned(),
     }
-}
-
-/// TLS that trusts what the machine trusts. The certificates are read once; if that fails, it is tried again.
-fn tls() -> Result<ClientConfig, rustls::Error> {
-    static SHARED: OnceLock<ClientConfig> = OnceLock::new();
-    if let Some(config) = SHARED.get() {
-        return Ok(config.clone());
-    }
-    let ring = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = rustls_platform_verifier::Verifier::new(Arc::clone(&ring))?;
-    let config = ClientConfig::builder_with_provider(ring)
-        .with_safe_default_protocol_versions()?
-        .dangerous() // The name that rustls has for verifiers other than its own.
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
-    Ok(SHARED.get_or_init(|| config).clone())
-}
-
-fn tls_that_trusts(roots: RootCertStore) -> Result<ClientConfig, rustls::Error> {
-    Ok(ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth())
 }

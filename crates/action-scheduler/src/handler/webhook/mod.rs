@@ -24,6 +24,7 @@ use super::{Failure, Handler, HandlerContext};
 use crate::action::{ActionId, Attempt, Group, Hook};
 use crate::args::Args;
 use crate::error::Invalid;
+use crate::outgoing::deepest;
 
 /// How many redirects are followed.
 const MAX_REDIRECTS: usize = 5;
@@ -39,7 +40,8 @@ const BODY_WAIT: Duration = Duration::from_secs(5);
 ///
 /// The body is `{"type": hook, "timestamp": …, "data": {"id", "hook", "args", "group", "attempt", "scheduled_at"}}`. The
 /// timestamp is when the action was due; when the request was sent is in the header `webhook-timestamp`. The header
-/// `webhook-id` is `act_` and the id of the action, the same for each attempt.
+/// `webhook-id` is `act_` and the id of the action, the same for each attempt. The header `traceparent` is the span of the
+/// attempt, if it has one.
 ///
 /// An answer of 2xx is a success. 408, 425, 429, 5xx, no answer and no connection are failures to be retried as the
 /// policy has it, though not before the receiver's `retry-after` (at most 24 hours). Any other answer is a permanent
@@ -107,6 +109,9 @@ impl Webhook {
             .header("webhook-timestamp", now.as_second());
         if !signatures.is_empty() {
             request = request.header("webhook-signature", signatures.join(" "));
+        }
+        if let Some(span) = context.span() {
+            request = request.header("traceparent", span.to_string());
         }
         Ok(request.body(body).build().map_err(reqwest::Error::without_url)?)
     }
@@ -282,17 +287,4 @@ fn origin(url: &Url) -> String {
         (Some(host), None) => format!("{}://{host}", url.scheme()),
         (None, _) => format!("{}:", url.scheme()),
     }
-}
-
-/// The innermost cause of an error: of "error sending request: client error: tcp connect error: connection refused" what
-/// a reader wants to know.
-fn deepest(error: &reqwest::Error) -> String {
-    let Some(mut cause) = error.source() else {
-        // It says nothing of a cause; at least it must not say the URL with its query.
-        return if error.is_timeout() { "time is up".to_owned() } else { "it failed".to_owned() };
-    };
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    cause.to_string()
 }

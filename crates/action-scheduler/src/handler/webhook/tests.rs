@@ -142,6 +142,9 @@ async fn read_request(stream: &mut BufReader<TcpStream>) -> Option<Received> {
     })
 }
 
+/// The span of the attempt.
+const SPAN: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
 fn context_with(args: &str, cancellation: CancellationToken) -> HandlerContext {
     let action = ClaimedAction {
         id: ActionId::new(42).unwrap(),
@@ -154,7 +157,8 @@ fn context_with(args: &str, cancellation: CancellationToken) -> HandlerContext {
         chain: None,
     };
     let deadline = "2026-01-02T03:09:05Z".parse().unwrap();
-    HandlerContext::new(action, Attempt(2), deadline, cancellation)
+    let span = SPAN.parse().unwrap();
+    HandlerContext::new(action, Attempt(2), Some(span), deadline, cancellation)
 }
 
 /// Calls a webhook: the result, and what was logged of the answer.
@@ -203,6 +207,7 @@ async fn the_action_is_posted_and_signed() {
     let header = |name: &str| request.headers[name].as_str();
     assert_eq!(header("content-type"), "application/json");
     assert_eq!(header("authorization"), "Bearer 7");
+    assert_eq!(header("traceparent"), SPAN);
     assert!(header("user-agent").starts_with("action-scheduler/"));
     assert_eq!(header("webhook-id"), "act_42");
     let delivery = Delivery {
@@ -506,6 +511,7 @@ fn a_config_that_cannot_work_is_refused() {
         ("x", "a\r\nb: c", "its value has characters that no header may have"),
         ("Webhook-Id", "x", "is set by the scheduler"),
         ("Content-Length", "x", "is set by the scheduler"),
+        ("Traceparent", "x", "is set by the scheduler"),
     ] {
         let mut config = WebhookConfig::new("http://example.com/");
         config.headers.push((name.into(), value.into()));

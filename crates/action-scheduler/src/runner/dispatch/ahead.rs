@@ -102,8 +102,9 @@ impl Dispatcher {
     fn give_back_started(&mut self, first: usize) {
         let given_back: Vec<Waiting> = self.ahead.queue.drain(..first).collect();
         for Waiting { claim, action, attempt, .. } in given_back {
-            let now = self.scheduler.now();
-            let context = HandlerContext::new(action, attempt, now, CancellationToken::new());
+            let (now, token) = (self.scheduler.now(), CancellationToken::new());
+            let span = self.scheduler.span_of(action.id, attempt);
+            let context = HandlerContext::new(action, attempt, span, now, token);
             let verdict = self.case(&context, claim).not_called();
             self.recorder.add(context, verdict);
         }

@@ -12,6 +12,7 @@ use crate::handler::HandlerContext;
 use crate::log::NewLogEntry;
 use crate::observer::Event;
 use crate::runner::attempt::{Attempt, News, Report};
+use crate::runner::news;
 use crate::runner::verdict::Case;
 use crate::store::{ClaimedAction, Outcome};
 
@@ -41,7 +42,8 @@ impl Dispatcher {
         let id = action.id;
         let problem =
             action.chain.as_ref().and_then(|chain| chain.recurring.as_ref().err().cloned());
-        let context = HandlerContext::new(action, attempt, deadline, cancellation.clone());
+        let span = self.scheduler.span_of(id, attempt);
+        let context = HandlerContext::new(action, attempt, span, deadline, cancellation.clone());
         if let Some(problem) = problem {
             let verdict = self.case(&context, claim).unreadable_schedule(&problem);
             self.recorder.add(context, verdict);
@@ -116,6 +118,8 @@ impl Dispatcher {
                 if timed_out && verdict.finish.outcome == Outcome::Failed {
                     // It is failed already; only the log has something to gain.
                     let entries = std::mem::take(&mut verdict.finish.entries);
+                    let (late, ran) = (context.action(), context.ran());
+                    news::tell_late_failure(&self.scheduler, late, &verdict, ran);
                     self.append(entries.into_iter().map(|entry| (action, entry)).collect());
                     self.close_one(claim);
                 } else {
