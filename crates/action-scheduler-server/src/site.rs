@@ -1,6 +1,7 @@
 //! What every request gets.
 
 mod digest;
+pub(crate) mod lately;
 pub(crate) mod news;
 
 use std::borrow::Cow;

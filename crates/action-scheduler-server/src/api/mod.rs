@@ -4,6 +4,7 @@ mod actions;
 mod chains;
 mod document;
 mod events;
+mod hooks;
 mod look_ups;
 mod page;
 mod schedule;
@@ -41,6 +42,7 @@ fn described(site: &Site) -> (Router<Site>, OpenApi) {
         .merge(chains::routes())
         .merge(schedule::routes())
         .merge(look_ups::routes())
+        .merge(hooks::routes())
         .merge(events::routes())
         .merge(workers::routes())
         .split_for_parts();

@@ -5,6 +5,7 @@ mod bad_input;
 mod chains;
 mod document;
 mod events;
+mod hooks;
 mod lists;
 mod once;
 mod webhooks;
