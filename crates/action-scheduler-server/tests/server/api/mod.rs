@@ -5,6 +5,7 @@ mod bad_input;
 mod chains;
 mod document;
 mod events;
+mod exports;
 mod hooks;
 mod lists;
 mod once;
