@@ -40,7 +40,7 @@ struct HookReport {
     handled: bool,
     /// The settings that hold for it here.
     policy: PolicyShape,
-    /// What it did lately; none where a list has too many hooks to tell, though the hook by itself has them.
+    /// What it did lately; none in a list of too many hooks to tell, though each hook by itself has them.
     figures: Option<FiguresShape>,
 }
 
@@ -74,7 +74,11 @@ async fn list_hooks(
     let hooks = site.scheduler().hooks().await?;
     let lately = lately::of_each_hook(site.scheduler()).await?;
     let digest = counted(&site).await?;
-    let report = |hook: &Hook| HookReport::new(&site, &digest, hook, lately.of(hook).as_ref());
+    let nothing = Lately::default();
+    let report = |hook: &Hook| {
+        let lately = lately.as_ref().map(|hooks| hooks.get(hook).unwrap_or(&nothing));
+        HookReport::new(&site, &digest, hook, lately)
+    };
     Ok(Json(Hooks { hooks: hooks.iter().map(report).collect() }))
 }
 

@@ -77,54 +77,19 @@ pub(crate) async fn of_hook(scheduler: &Scheduler, hook: &Hook) -> Result<Lately
     Ok(lately)
 }
 
-/// What each hook did lately.
-#[derive(Debug, Default)]
-pub(crate) struct EachLately {
-    hooks: BTreeMap<Hook, Lately>,
-    /// There are more figures than are read at once: nothing is known of this hook and those after it.
-    known_before: Option<Hook>,
-}
-
-impl EachLately {
-    /// What a hook did; none if there are too many hooks to know.
-    pub(crate) fn of(&self, hook: &Hook) -> Option<Lately> {
-        if self.known_before.as_ref().is_some_and(|first| hook >= first) {
-            return None;
-        }
-        Some(self.hooks.get(hook).cloned().unwrap_or_default())
-    }
-}
-
-/// What each hook did lately.
-pub(crate) async fn of_each_hook(scheduler: &Scheduler) -> Result<EachLately> {
-    let mut each = EachLately::default();
+/// What each hook did lately; none if that is more than is read at once. Hooks that did nothing are not there.
+pub(crate) async fn of_each_hook(scheduler: &Scheduler) -> Result<Option<BTreeMap<Hook, Lately>>> {
+    let mut hooks: BTreeMap<Hook, Lately> = BTreeMap::new();
     for span in [Span::Hour, Span::Day] {
         let figures = scheduler.figures(span.query(scheduler, FiguresOf::EachHook)).await?;
+        // The latest may be missing then, of any hook.
         if figures.len() >= MOST_FIGURES as usize {
-            let last = figures.last().and_then(|figure| figure.hook.clone());
-            each.known_before = [each.known_before.take(), last].into_iter().flatten().min();
+            return Ok(None);
         }
         for figure in figures {
             let Some(hook) = figure.hook else { continue };
-            each.hooks.entry(hook).or_default().of_span(span).add(&figure.counts);
+            hooks.entry(hook).or_default().of_span(span).add(&figure.counts);
         }
     }
-    Ok(each)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_hooks_whose_figures_were_not_all_read_nothing_is_said() {
-        let hook = |name: &str| Hook::new(name).unwrap();
-        let mut each = EachLately::default();
-        each.hooks.entry(hook("b")).or_default().hour.stored = 2;
-        assert_eq!(each.of(&hook("b")).unwrap().hour.stored, 2);
-        assert_eq!(each.of(&hook("z")), Some(Lately::default()));
-        each.known_before = Some(hook("b"));
-        assert_eq!(each.of(&hook("a")), Some(Lately::default()));
-        assert_eq!((each.of(&hook("b")), each.of(&hook("z"))), (None, None));
-    }
+    Ok(Some(hooks))
 }

@@ -365,7 +365,7 @@ impl Scheduler {
             .await
     }
 
-    /// Figures over time, by hook (in the order of the names) and date.
+    /// Figures over time, by date.
     pub async fn figures(&self, query: FiguresQuery) -> Result<Vec<Figure>> {
         self.0.store.figures(query).await
     }
