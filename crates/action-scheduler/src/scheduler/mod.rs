@@ -27,8 +27,8 @@ use crate::query::{Order, OrderBy, Query};
 use crate::schedule::{Interval, Recurrence, Recurring};
 use crate::store::{
     Chain, ChainChange, ChainChanged, ChainQuery, Change, ClaimsQuery, Figure, FiguresQuery,
-    Insert, Once, OpenClaim, Receipt, Requeue, Runner, Statement, Stats, Store, Tally, TallyBy,
-    Target,
+    Insert, ObservedStore, Once, OpenClaim, Receipt, Requeue, Runner, Statement, Stats, Store,
+    Tally, TallyBy, Target,
 };
 use crate::time::parse_date;
 
@@ -112,11 +112,12 @@ impl Scheduler {
 
     /// A scheduler over a store, to be set up.
     pub fn builder(store: Arc<dyn Store>) -> SchedulerBuilder {
+        let observers = Observers::default();
         SchedulerBuilder(Inner {
-            store,
+            store: Arc::new(ObservedStore::new(store, observers.clone())),
             policies: Arc::default(),
             handlers: Arc::default(),
-            observers: Observers::default(),
+            observers,
             context: Context::default(),
             zone: TimeZone::UTC,
             ends: watch::Sender::new(0),

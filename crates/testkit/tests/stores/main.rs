@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails is to panic")]
 
+mod around;
 mod away;
 mod bulk;
 mod figures;
