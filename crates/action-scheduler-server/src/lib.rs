@@ -11,11 +11,6 @@
 //! - `export` writes actions as files, for both.
 //! - `observe` is for those who watch: metrics, health, alerts.
 
-#![allow(
-    clippy::result_large_err,
-    reason = "a problem is made once a request, and moved a few times"
-)]
-
 pub mod about;
 pub mod access;
 mod admin;
