@@ -28,9 +28,9 @@ use crate::policy::{HookPattern, LogLevel, Policies};
 use crate::query::{Order, OrderBy, Query};
 use crate::schedule::{Interval, Recurrence, Recurring};
 use crate::store::{
-    Chain, ChainChange, ChainChanged, ChainQuery, ClaimsQuery, Figure, FiguresQuery, Insert,
-    ObservedStore, Once, OpenClaim, Receipt, Runner, Statement, Stats, Store, Tally, TallyBy,
-    Target,
+    Chain, ChainChange, ChainChanged, ChainQuery, ChainState, ClaimsQuery, Figure, FiguresQuery,
+    Insert, ObservedStore, Once, OpenClaim, Receipt, Runner, Statement, Stats, Store, Tally,
+    TallyBy, Target,
 };
 use crate::time::parse_date;
 
@@ -422,6 +422,25 @@ impl Scheduler {
         self.0.store.chains(query).await
     }
 
+    /// A chain.
+    pub async fn chain(&self, id: ChainId) -> Result<Chain> {
+        let query = ChainQuery { ids: Some(vec![id]), ..ChainQuery::default() };
+        self.chains(query).await?.pop().ok_or(Error::NoSuchChain(id))
+    }
+
+    /// Makes the pending instance of an active chain due now, and says which it is. The date it had still holds for the one
+    /// after it.
+    pub async fn run_chain(&self, id: ChainId) -> Result<ActionId> {
+        let chain = self.chain(id).await?;
+        match (chain.state, chain.head) {
+            (ChainState::Active, Some(head)) => self.run_now(head).await.map(|()| head),
+            (state, _) => {
+                let (verb, allowed) = ("run now", "an active chain");
+                Err(Error::WrongChainState { chain: id, state, verb, allowed })
+            }
+        }
+    }
+
     /// Stops a chain until it is resumed.
     pub async fn pause(&self, id: ChainId, reason: &str) -> Result<()> {
         let change = ChainChange::Pause { reason: reason.to_owned() };
@@ -430,8 +449,7 @@ impl Scheduler {
 
     /// Lets a paused chain go on at its next date. Says what its next instance is.
     pub async fn resume(&self, id: ChainId) -> Result<ActionId> {
-        let query = ChainQuery { ids: Some(vec![id]), ..ChainQuery::default() };
-        let chain = self.chains(query).await?.pop().ok_or(Error::NoSuchChain(id))?;
+        let chain = self.chain(id).await?;
         let next = self.first_to_come(&chain.recurring)?;
         self.change_chain(id, ChainChange::Resume { next }).await?.ok_or(Error::NoSuchChain(id))
     }
