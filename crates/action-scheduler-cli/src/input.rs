@@ -84,13 +84,22 @@ pub fn listen(text: &str) -> Result<Listen, Invalid> {
 
 /// A number of claims, or `unlimited`.
 pub fn concurrent_batches(text: &str) -> Result<Limit, Invalid> {
+    limit("concurrent batches", text)
+}
+
+/// A number of requests a second, or `unlimited`.
+pub fn request_rate(text: &str) -> Result<Limit, Invalid> {
+    limit("requests a second", text)
+}
+
+fn limit(what: &'static str, text: &str) -> Result<Limit, Invalid> {
     if text == "unlimited" {
         return Ok(Limit(None));
     }
     let number = text.parse().ok().filter(|number| *number >= 1);
-    number.map(|number| Limit(Some(number))).ok_or_else(|| {
-        Invalid::new("concurrent batches", text, "expected unlimited or a whole number from 1")
-    })
+    number
+        .map(|number| Limit(Some(number)))
+        .ok_or_else(|| Invalid::new(what, text, "expected unlimited or a whole number from 1"))
 }
 
 /// A number, or none.

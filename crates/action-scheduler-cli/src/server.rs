@@ -1,5 +1,6 @@
 //! The options of the server, and what they come to with the config file.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use action_scheduler::policy::HookPattern;
@@ -12,9 +13,9 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::app::{App, Origin};
-use crate::config::Config;
+use crate::config::{Config, ServerSection};
 use crate::failure::BadInput;
-use crate::input::{self, Listen};
+use crate::input::{self, Limit, Listen};
 use crate::output::time::short;
 
 /// Options of the server that `serve` runs.
@@ -110,13 +111,6 @@ impl ServerOptions {
             idle: file.session_idle.unwrap_or(defaults.sessions.idle),
             lifetime: file.session_lifetime.unwrap_or(defaults.sessions.lifetime),
         };
-        let max_body = file.max_body.and_then(|bytes| usize::try_from(bytes).ok());
-        let limits = Limits {
-            body: max_body.unwrap_or(defaults.limits.body),
-            page: file.max_page.unwrap_or(defaults.limits.page),
-            time: file.request_timeout.unwrap_or(defaults.limits.time),
-            ..defaults.limits
-        };
         Ok(ServerConfig {
             base_path: base_path.or_else(path_of_url).unwrap_or_default(),
             public_url,
@@ -128,9 +122,27 @@ impl ServerOptions {
                 .unwrap_or_default(),
             sessions,
             masks: file.masks.clone(),
-            limits,
+            limits: limits(file, defaults.limits),
             ..ServerConfig::default()
         })
+    }
+}
+
+/// What requests may cost by the config file.
+fn limits(file: &ServerSection, defaults: Limits) -> Limits {
+    let number = |number: Option<u32>| number.and_then(|number| usize::try_from(number).ok());
+    let max_body = file.max_body.and_then(|bytes| usize::try_from(bytes).ok());
+    Limits {
+        body: max_body.unwrap_or(defaults.body),
+        page: file.max_page.unwrap_or(defaults.page),
+        time: file.request_timeout.unwrap_or(defaults.time),
+        headers: file.header_timeout.unwrap_or(defaults.headers),
+        connections: number(file.max_connections).unwrap_or(defaults.connections),
+        listeners: number(file.max_listeners).unwrap_or(defaults.listeners),
+        rate: match file.max_rate {
+            Some(Limit(rate)) => rate.and_then(NonZeroU32::new),
+            None => defaults.rate,
+        },
     }
 }
 
@@ -160,6 +172,16 @@ pub fn rows(
         ("max_body", format!("{} bytes", server.limits.body)),
         ("max_page", server.limits.page.to_string()),
         ("request_timeout", short(server.limits.time)),
+        ("header_timeout", short(server.limits.headers)),
+        ("max_connections", server.limits.connections.to_string()),
+        ("max_listeners", server.limits.listeners.to_string()),
+        (
+            "max_rate",
+            match server.limits.rate {
+                Some(rate) => format!("{rate} a second"),
+                None => "unlimited".to_owned(),
+            },
+        ),
     ];
     let masked: Vec<&str> = config.server.masked_hooks.iter().map(HookPattern::as_str).collect();
     if !masked.is_empty() {

@@ -8,12 +8,8 @@
 //! - `http` is what all answers have in common: problems, limits, headers, request ids.
 //! - [`access`] says who calls and what they may do: users, sessions, tokens.
 //! - `api` is `/api/v1`, with its OpenAPI document; `admin` is the pages for people.
+//! - `export` writes actions as files, for both.
 //! - `observe` is for those who watch: metrics, health, alerts.
-
-#![allow(
-    clippy::result_large_err,
-    reason = "a problem is made once a request, and moved a few times"
-)]
 
 pub mod about;
 pub mod access;
@@ -21,6 +17,7 @@ mod admin;
 mod api;
 pub mod config;
 mod connections;
+mod export;
 mod http;
 mod observe;
 mod server;

@@ -1,6 +1,7 @@
 //! What every request gets.
 
 mod digest;
+pub(crate) mod lately;
 pub(crate) mod news;
 
 use std::borrow::Cow;
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use action_scheduler::store::{Tally, TallyBy};
 use action_scheduler::{Args, Hook, Observer, RemoteWorkers, Result, Scheduler, Shutdown};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 pub(crate) use self::digest::Digest;
 use self::digest::Digests;
@@ -127,6 +128,11 @@ impl Site {
     /// taken after as long as the caller would wait.
     pub(crate) async fn digest(&self, patience: Duration) -> Result<Option<Digest>> {
         self.0.digests.latest(&self.0.scheduler, patience).await
+    }
+
+    /// The counts of the whole store that were taken last, and those that will be.
+    pub(crate) fn counts(&self) -> watch::Receiver<Option<Digest>> {
+        self.0.digests.watch()
     }
 
     /// What happens to actions, as it becomes known here.

@@ -32,7 +32,7 @@ pub use error::{Error, Invalid, Result, StoreError, StoreErrorKind};
 pub use figures::{FigureKeeper, KeptFigures};
 pub use handler::{Failure, Handler, HandlerContext};
 pub use log::{Context, LogEntry, Step};
-pub use observer::{Event, Observer};
+pub use observer::{Event, Observer, StoreCall};
 pub use policy::{Policies, Policy};
 pub use query::Query;
 pub use remote::RemoteWorkers;

@@ -6,12 +6,29 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::action::{ActionId, Attempt, ChainId, ClaimId, Group, Hook, RunnerId};
+use crate::store::Call;
 use crate::trace::SpanContext;
 
 /// Is told of every event, in the order they become known here, on the task that caused it: it must be quick.
 pub trait Observer: Send + Sync + 'static {
     /// Something happened.
     fn observe(&self, event: &Event);
+
+    /// The store has answered a call. Most who listen do not care.
+    fn observe_call(&self, call: &StoreCall) {
+        let _ = call;
+    }
+}
+
+/// A call that the store has answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoreCall {
+    /// Which.
+    pub call: Call,
+    /// How long it took.
+    pub took: Duration,
+    /// Whether the answer is an error.
+    pub failed: bool,
 }
 
 impl<F: Fn(&Event) + Send + Sync + 'static> Observer for F {
@@ -251,6 +268,12 @@ impl Observers {
     pub(crate) fn tell(&self, event: &Event) {
         for observer in self.all().iter() {
             observer.observe(event);
+        }
+    }
+
+    pub(crate) fn tell_of_call(&self, call: &StoreCall) {
+        for observer in self.all().iter() {
+            observer.observe_call(call);
         }
     }
 

@@ -1,11 +1,13 @@
 //! `cancel`: cancel pending actions of a hook or group.
 
-use action_scheduler::{Group, Hook, Query};
+use action_scheduler::scheduler::Deed;
+use action_scheduler::{Group, Hook, Query, Status};
 use anyhow::{Result, bail};
 use clap::{ArgGroup, Args};
 use serde_json::json;
 
 use crate::app::App;
+use crate::command::each::do_to_all;
 use crate::failure::NotDone;
 use crate::input;
 use crate::output;
@@ -53,7 +55,8 @@ pub async fn run(app: &App, options: Options) -> Result<()> {
     }
     let scheduler = app.existing().await?.scheduler;
     if options.all {
-        let canceled = scheduler.unschedule_all(query).await?;
+        let deed = Deed::Cancel { reason: None };
+        let canceled = do_to_all(&scheduler, query.status(Status::Pending), deed).await?;
         return output::print(&match options.json {
             true => json!({ "canceled": canceled }).to_string(),
             false => format!("canceled {}", output::count(canceled, "action")),

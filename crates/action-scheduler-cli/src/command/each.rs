@@ -1,14 +1,41 @@
-//! Changes to several things by id: each is tried, and what became of each is told.
+//! Changes to several things: each of some ids is tried, and what became of it is told; or all that a query asks for are
+//! changed, and counted.
 
 use std::fmt::Display;
 
-use action_scheduler::{Error, Result as SchedulerResult};
+use action_scheduler::scheduler::Deed;
+use action_scheduler::{Error, Query, Result as SchedulerResult, Scheduler};
 use anyhow::Result;
+use indicatif::ProgressBar;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::failure::{FAILED, Told};
 use crate::output::{self, note};
+use crate::terminal::{progress, with_total};
+
+/// Does something to all actions that a query asks for, with a progress bar. Says to how many it was done.
+pub async fn do_to_all(scheduler: &Scheduler, query: Query, deed: Deed) -> Result<u64> {
+    let bar = progress(None);
+    // A total costs a look at all of them, which is worth it where somebody watches.
+    if !bar.is_hidden() {
+        with_total(&bar, scheduler.count(query.clone()).await?);
+    }
+    let mut bulk = scheduler.do_to_all(query, deed);
+    let mut done = 0;
+    let outcome = loop {
+        match bulk.next().await {
+            Ok(Some(so_far)) => {
+                done = so_far.done;
+                bar.set_position(so_far.done + so_far.passed_over);
+            }
+            Ok(None) => break Ok(done),
+            Err(error) => break Err(error.into()),
+        }
+    };
+    bar.finish_and_clear();
+    outcome
+}
 
 /// Changes one after another; `done` says what became of one.
 pub async fn change_each<Id: Copy + Serialize, T: Display>(
@@ -18,12 +45,18 @@ pub async fn change_each<Id: Copy + Serialize, T: Display>(
     done: impl Fn(Id) -> T,
 ) -> Result<()> {
     let mut told = Each::new(json);
-    for id in ids {
+    // Lines that come one after the other are a progress of their own.
+    let bar = match json {
+        true => progress(Some(ids.len() as u64)),
+        false => ProgressBar::hidden(),
+    };
+    for id in bar.wrap_iter(ids.iter()) {
         match change(*id).await {
             Ok(()) => told.done(id, json!({}), done(*id))?,
             Err(error) => told.failed(id, error)?,
         }
     }
+    bar.finish_and_clear();
     told.finish()
 }
 

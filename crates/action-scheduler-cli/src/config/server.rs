@@ -9,10 +9,13 @@ use action_scheduler_server::config::{Masks, Network, PublicUrl};
 
 use super::read::{Item, Section};
 use super::runner::{checked, positive};
-use crate::input::{self, Listen};
+use crate::input::{self, Limit, Listen};
 
 /// The most actions or entries on a page that can be set.
 const MOST_ON_A_PAGE: u32 = 100_000;
+
+/// The most connections, or listeners, that can be set.
+const MOST_AT_ONCE: u32 = 1_000_000;
 
 /// What `[server]` says; `None` is not said.
 #[derive(Debug, Clone, Default)]
@@ -39,6 +42,14 @@ pub struct ServerSection {
     pub max_page: Option<u32>,
     /// How long a request may take.
     pub request_timeout: Option<Duration>,
+    /// How long the headers of a request may take.
+    pub header_timeout: Option<Duration>,
+    /// How many connections may be open at once.
+    pub max_connections: Option<u32>,
+    /// How many may listen to events at once.
+    pub max_listeners: Option<u32>,
+    /// How many requests a second one client may send.
+    pub max_rate: Option<Limit>,
     /// Fields of args that are never shown.
     pub masks: Masks,
     /// The hooks they are for.
@@ -65,6 +76,10 @@ impl ServerSection {
             max_body: checked(&mut section, "max_body", input::bytes),
             max_page: section.item("max_page").and_then(|item| item.number(1..=MOST_ON_A_PAGE)),
             request_timeout: positive(&mut section, "request_timeout"),
+            header_timeout: positive(&mut section, "header_timeout"),
+            max_connections: number(&mut section, "max_connections"),
+            max_listeners: number(&mut section, "max_listeners"),
+            max_rate: checked(&mut section, "max_rate", input::request_rate),
             ..Self::default()
         };
         if let Some(mut mask) = section.section("mask") {
@@ -97,6 +112,10 @@ impl ServerSection {
             self.masked_hooks.push(pattern);
         }
     }
+}
+
+fn number(section: &mut Section<'_, '_>, key: &'static str) -> Option<u32> {
+    section.item(key).and_then(|item| item.number(1..=MOST_AT_ONCE))
 }
 
 fn networks(item: &Item<'_, '_>) -> Option<Vec<Network>> {

@@ -134,7 +134,8 @@ fn an_open_address_takes_someone_who_may_sign_in_and_a_port_that_is_free() {
 fn settings_of_the_server_come_from_flag_environment_or_file() {
     let sandbox = Sandbox::with_config(
         "[server]\nlisten = \"127.0.0.1:7000\"\npublic_url = \"https://a.example/jobs\"\n\
-         trusted_proxies = [\"10.0.0.0/8\"]\n[server.mask]\n\"pay_*\" = [\"card\"]\n",
+         trusted_proxies = [\"10.0.0.0/8\"]\nmax_rate = \"unlimited\"\nmax_listeners = 7\n\
+         header_timeout = \"3s\"\n[server.mask]\n\"pay_*\" = [\"card\"]\n",
     );
     let settings = |args: &[&str]| {
         let mut command = sandbox.command(&[&["check-config", "--json"], args].concat());
@@ -153,7 +154,11 @@ fn settings_of_the_server_come_from_flag_environment_or_file() {
         setting("trusted_proxies"),
         "10.0.0.1/32, ::1/128 ACTION_SCHEDULER_SERVER_TRUSTED_PROXIES"
     );
-    assert_eq!(setting("mask"), "fields of pay_* action-scheduler.toml:5");
+    assert_eq!(setting("max_rate"), "unlimited action-scheduler.toml:5");
+    assert_eq!(setting("max_listeners"), "7 action-scheduler.toml:6");
+    assert_eq!(setting("header_timeout"), "3s action-scheduler.toml:7");
+    assert_eq!(setting("max_connections"), "5000 default");
+    assert_eq!(setting("mask"), "fields of pay_* action-scheduler.toml:8");
     assert_eq!(settings(&["--listen", "127.0.0.1:1"])("listen"), "127.0.0.1:1 --listen");
     let wrong = sandbox.run(&["check-config", "--base-path", "/other", "--listen", "127.0.0.1:1"]);
     assert_eq!(wrong.code, 2);

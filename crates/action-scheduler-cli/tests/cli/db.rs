@@ -1,8 +1,5 @@
 //! Indexes on the plugin's tables, on request.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
-
 use mysql_async::prelude::Queryable;
 use serde_json::json;
 use testkit::servers::mariadb::connect;
@@ -43,16 +40,8 @@ impl Site {
 
     /// Called in a terminal, where somebody types.
     fn answered(&self, typed: &str) -> Outcome {
-        let program = env!("CARGO_BIN_EXE_action-scheduler");
-        let call = format!("'{program}' --store '{}' db optimize", self.database.url());
-        let mut command = Command::new("script");
-        command.args(["--quiet", "--return", "--command", &call, "/dev/null"]);
-        command.current_dir(self.sandbox.path("")).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut running = command.spawn().unwrap();
-        running.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
-        let output = running.wait_with_output().unwrap();
-        let stdout = String::from_utf8(output.stdout).unwrap();
-        Outcome { code: output.status.code().unwrap(), stdout, stderr: String::new() }
+        let call = format!("--store '{}' db optimize", self.database.url());
+        self.sandbox.on_a_terminal(&call, typed)
     }
 
     async fn has_index(&self) -> bool {

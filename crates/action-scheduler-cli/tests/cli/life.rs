@@ -147,6 +147,22 @@ fn cancel_takes_the_first_or_all() {
 }
 
 #[test]
+fn a_change_to_many_shows_how_far_it_is_on_a_terminal_only() {
+    let sandbox = Sandbox::new();
+    let generate = ["action", "generate", "h", "tomorrow", "--count", "3000"];
+    sandbox.ok(&generate);
+    let shown = sandbox.on_a_terminal("cancel h --all", "");
+    assert_eq!(shown.code, 0, "{shown:?}");
+    assert!(shown.stdout.contains("/3,000 ("), "{shown:?}");
+    assert!(shown.stdout.contains("canceled 3,000 actions"), "{shown:?}");
+    sandbox.ok(&generate);
+    let unseen = sandbox.run(&["cancel", "h", "--all"]);
+    assert_eq!((unseen.stdout.as_str(), unseen.stderr.as_str()), ("canceled 3,000 actions\n", ""));
+    let ids = sandbox.on_a_terminal("action delete 1 2 3 --json", "");
+    assert!(ids.stdout.contains("/3 ("), "{ids:?}");
+}
+
+#[test]
 fn a_chain_is_paused_after_failures_and_resumed() {
     let sandbox =
         Sandbox::with_config(&format!("{CONFIG}\n[hooks.fails]\nfailure_threshold = 1\n"));

@@ -1,5 +1,6 @@
 //! A folder of its own for each test, in which the binary is run.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -61,6 +62,19 @@ impl Sandbox {
         let outcome = self.run(args);
         assert_eq!(outcome.code, 0, "{args:?}: {outcome:#?}");
         outcome.stdout
+    }
+
+    /// A call in a terminal, where somebody types. What it shows is all in `stdout`.
+    pub fn on_a_terminal(&self, call: &str, typed: &str) -> Outcome {
+        let call = format!("'{}' {call}", env!("CARGO_BIN_EXE_action-scheduler"));
+        let mut command = Command::new("script");
+        command.args(["--quiet", "--return", "--command", &call, "/dev/null"]);
+        command.current_dir(self.path("")).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut running = command.spawn().unwrap();
+        running.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
+        let output = running.wait_with_output().unwrap();
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        Outcome { code: output.status.code().unwrap(), stdout, stderr: String::new() }
     }
 
     /// As [`Sandbox::ok`], as JSON.

@@ -156,3 +156,103 @@ impl Jobs {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use action_scheduler::time::Clock;
+    use action_scheduler::{Query, Scheduler};
+    use testkit::{Fault, FaultyStore, MemoryStore, StandStill};
+
+    use super::*;
+
+    /// A store with 2,500 pending actions, which is three batches.
+    async fn queue() -> (Arc<FaultyStore>, Scheduler) {
+        let store = Arc::new(FaultyStore::new(Arc::new(MemoryStore::new(Clock::system()))));
+        let scheduler = Scheduler::builder(store.clone()).build();
+        let action = || scheduler.enqueue_async("task", ()).into_action().unwrap();
+        scheduler.insert((0..2500).map(|_| action()).collect()).await.unwrap();
+        (store, scheduler)
+    }
+
+    fn job() -> Job {
+        let begun = "2026-01-15T12:00:00Z".parse().unwrap();
+        Job::new("Cancel many".to_owned(), "canceled", None, "/actions", begun)
+    }
+
+    fn canceling(scheduler: &Scheduler) -> Bulk {
+        scheduler.cancel_all(Query::new(), None)
+    }
+
+    async fn ended(jobs: &Jobs, id: JobId) -> Job {
+        loop {
+            let job = jobs.look(id).unwrap();
+            if job.outcome.is_some() {
+                return job;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_job_does_all_there_is_to_do() {
+        let (_, scheduler) = queue().await;
+        let jobs = Jobs::default();
+        let id = jobs.start(job(), canceling(&scheduler)).unwrap();
+        let job = ended(&jobs, id).await;
+        assert_eq!((job.outcome, job.progress.done), (Some(Outcome::Done), 2500));
+    }
+
+    #[tokio::test]
+    async fn one_that_is_stopped_ends_with_the_batch_it_is_at() {
+        let (store, scheduler) = queue().await;
+        let stand_still = StandStill::default();
+        store.stand_still_before_cancel(stand_still.clone());
+        let jobs = Jobs::default();
+        let id = jobs.start(job(), canceling(&scheduler)).unwrap();
+        stand_still.begun.notified().await;
+        jobs.stop(id);
+        stand_still.go_on.notify_one();
+        let job = ended(&jobs, id).await;
+        assert_eq!((job.outcome, job.progress.done), (Some(Outcome::Stopped), 1000));
+    }
+
+    #[tokio::test]
+    async fn one_that_breaks_off_says_why_and_how_much_is_done() {
+        let (store, scheduler) = queue().await;
+        // Each batch is looked for and then changed.
+        store.go_away_at(Fault::Before(2));
+        let jobs = Jobs::default();
+        let id = jobs.start(job(), canceling(&scheduler)).unwrap();
+        let job = ended(&jobs, id).await;
+        assert_eq!(job.progress.done, 1000);
+        let Some(Outcome::Failed(reason)) = job.outcome else { panic!("{job:?}") };
+        assert!(reason.contains("the store is away"), "{reason}");
+    }
+
+    #[tokio::test]
+    async fn only_a_few_are_at_work_at_once() {
+        let (store, scheduler) = queue().await;
+        store.fall_silent();
+        let jobs = Jobs::default();
+        for _ in 0..AT_ONCE {
+            jobs.start(job(), canceling(&scheduler)).unwrap();
+        }
+        let refused = jobs.start(job(), canceling(&scheduler)).unwrap_err();
+        assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    }
+
+    #[tokio::test]
+    async fn those_that_ended_first_are_forgotten_first() {
+        let (_, scheduler) = queue().await;
+        let jobs = Jobs::default();
+        let mut ids = Vec::new();
+        for _ in 0..REMEMBERED + 2 {
+            ids.push(jobs.start(job(), canceling(&scheduler)).unwrap());
+            ended(&jobs, *ids.last().unwrap()).await;
+        }
+        let known: Vec<JobId> = ids.iter().copied().filter(|id| jobs.look(*id).is_some()).collect();
+        assert_eq!(known, ids[2..]);
+    }
+}

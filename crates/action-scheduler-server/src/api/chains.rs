@@ -211,7 +211,7 @@ async fn get_chain(
     Parameters(depth): Parameters<ChainDepth>,
 ) -> Result<Json<ChainInFull>, Problem> {
     let scheduler = site.scheduler();
-    let chain = the_chain(scheduler, id).await?;
+    let chain = scheduler.chain(id).await?;
     let now = scheduler.now();
     let history = match depth.history.unwrap_or(10) {
         0 => Vec::new(),
@@ -335,23 +335,13 @@ async fn run_chain(
     Named(id): Named<ChainId>,
 ) -> Result<(StatusCode, Json<ActionShape>), Problem> {
     let scheduler = site.acting_as(&caller);
-    let chain = the_chain(&scheduler, id).await?;
-    let (ChainState::Active, Some(head)) = (chain.state, chain.head) else {
-        let detail = format!("chain {id} is {}; only an active chain can be run", chain.state);
-        return Err(Problem::conflict(detail));
-    };
-    scheduler.run_now(head).await?;
+    let head = scheduler.run_chain(id).await?;
     let action = scheduler.fetch(head).await?;
     Ok((StatusCode::ACCEPTED, Json(ActionShape::new(&site, &action, scheduler.now()))))
 }
 
-async fn the_chain(scheduler: &Scheduler, id: ChainId) -> Result<Chain, Problem> {
-    let query = ChainQuery { ids: Some(vec![id]), ..ChainQuery::default() };
-    Ok(scheduler.chains(query).await?.pop().ok_or(Error::NoSuchChain(id))?)
-}
-
 async fn shown(site: &Site, id: ChainId) -> Result<Json<ChainShape>, Problem> {
-    Ok(Json(ChainShape::new(site, &the_chain(site.scheduler(), id).await?)))
+    Ok(Json(ChainShape::new(site, &site.scheduler().chain(id).await?)))
 }
 
 /// The dates of an active chain that are still to come, that of its pending instance first.

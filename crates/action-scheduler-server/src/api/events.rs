@@ -1,5 +1,7 @@
 //! `GET /events`: what changes, as it happens.
 
+mod elsewhere;
+
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -12,12 +14,13 @@ use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
 use futures_util::Stream;
 use serde_json::json;
-use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
+use tokio::sync::{OwnedSemaphorePermit, broadcast};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use self::elsewhere::Elsewhere;
 use crate::access::Viewer;
 use crate::http::{FromParameters, Given, Parameters, Problem};
 use crate::site::Site;
@@ -53,10 +56,12 @@ impl FromParameters for Wanted {
 
 /// Listen to changes
 ///
-/// Server-sent events. `changed` comes at most once a second, when anything happened here or another process stored
-/// something. With `actions`, an event for each action in this process: `stored`, `started`, `complete`, `failed`, `retrying`,
-/// `timed-out`, `crashed`, `canceled`, `deleted`, whose data is `{"action": …, "hook": …}`. `missed` says that not all was
-/// told, because the listener was too slow or away (it sent a `Last-Event-ID`): look again.
+/// Server-sent events. `changed` comes at most once a second, when anything happened: in this process at once, in another one
+/// when it stored something, or as soon as the counts of the store, which are taken every second or, of a large one, less
+/// often, show it. With `actions`, an event for each action in this process: `stored`, `started`, `complete`, `failed`,
+/// `retrying`, `timed-out`, `crashed`, `canceled`, `deleted`, whose data is `{"action": …, "hook": …}`; of single actions in
+/// other processes nothing is told. `missed` says that not all was told, because the listener was too slow or away (it sent
+/// a `Last-Event-ID`): look again.
 #[utoipa::path(
     get,
     path = "/events",
@@ -93,7 +98,7 @@ struct Listener {
     news: Arc<News>,
     hook: Option<Hook>,
     happenings: Option<broadcast::Receiver<Happening>>,
-    stored: watch::Receiver<u64>,
+    elsewhere: Elsewhere,
     pulse: Interval,
     /// How much had happened when that was told last.
     told: u64,
@@ -115,13 +120,11 @@ impl Listener {
         let told = news.happened();
         let mut pulse = interval(OFTEN);
         pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut stored = site.scheduler().store().wake();
-        stored.mark_unchanged();
         let mut listener = Self {
             news,
             hook: wanted.hook,
             happenings,
-            stored,
+            elsewhere: Elsewhere::new(&site, told),
             pulse,
             told,
             at_once: VecDeque::new(),
@@ -160,11 +163,10 @@ impl Listener {
                 }
                 Heard::Pulse => {
                     let happened = self.news.happened();
-                    let elsewhere = self.stored.has_changed().unwrap_or(false);
+                    let elsewhere = self.elsewhere.has_changed(happened);
                     if happened == self.told && !elsewhere {
                         continue;
                     }
-                    self.stored.mark_unchanged();
                     let events = happened.saturating_sub(self.told);
                     self.told = happened;
                     return Some(self.event("changed", happened, json!({"events": events})));

@@ -1,9 +1,9 @@
-//! What else there is to see: hooks, runners, the state of the whole.
+//! What else there is to see: groups, claims, runners, the state of the whole.
 
 use std::collections::BTreeMap;
 
 use action_scheduler::store::{ClaimsQuery, Stats, Tally};
-use action_scheduler::{Group, Hook, RunnerId, Status};
+use action_scheduler::{Group, RunnerId, Status};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::shapes::{ClaimShape, PolicyShape, RunnerShape};
+use super::shapes::{ClaimShape, RunnerShape};
 use crate::access::Viewer;
 use crate::http::{FromParameters, Given, Parameters, Problem};
 use crate::site::{Digest, Site};
@@ -21,7 +21,6 @@ use crate::site::{Digest, Site};
 pub(super) fn routes() -> OpenApiRouter<Site> {
     OpenApiRouter::new()
         .routes(routes!(get_status))
-        .routes(routes!(list_hooks))
         .routes(routes!(list_groups))
         .routes(routes!(list_claims))
         .routes(routes!(list_runners))
@@ -55,27 +54,6 @@ struct StatusFigures {
     oldest: Option<Timestamp>,
     /// The newest scheduled date among them.
     newest: Option<Timestamp>,
-}
-
-/// Hooks.
-#[derive(Debug, Serialize, ToSchema)]
-struct Hooks {
-    /// The hooks that actions have or had.
-    hooks: Vec<HookReport>,
-}
-
-/// A hook.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Hook)]
-struct HookReport {
-    /// Its name.
-    hook: String,
-    /// How many of its actions have each status, as of a short while ago if the store is large.
-    actions: BTreeMap<&'static str, u64>,
-    /// Whether this server has a handler for it.
-    handled: bool,
-    /// The settings that hold for it here.
-    policy: PolicyShape,
 }
 
 /// Groups.
@@ -154,7 +132,7 @@ async fn get_status(
 }
 
 /// The counts of the whole, which may still be taken for the first time.
-async fn counted(site: &Site) -> Result<Digest, Problem> {
+pub(super) async fn counted(site: &Site) -> Result<Digest, Problem> {
     let patience = site.config().limits.time / 2;
     site.digest(patience).await?.ok_or_else(|| {
         let detail = "the actions are being counted for the first time; try again in a while";
@@ -163,7 +141,8 @@ async fn counted(site: &Site) -> Result<Digest, Problem> {
     })
 }
 
-fn counts(tallies: &[Tally], name: &str) -> BTreeMap<&'static str, u64> {
+/// How many actions of this name have each status.
+pub(super) fn counts(tallies: &[Tally], name: &str) -> BTreeMap<&'static str, u64> {
     let tally = tallies.iter().find(|tally| tally.name == name);
     let count = |status| tally.map_or(0, |tally| tally.count(status));
     Status::ALL.into_iter().map(|status| (status.as_str(), count(status))).collect()
@@ -178,32 +157,6 @@ fn figures(stats: &Stats, status: Status) -> (&'static str, StatusFigures) {
         newest: dates.map(|(_, newest)| *newest),
     };
     (name, figures)
-}
-
-/// List hooks
-///
-/// With the policy that holds for each.
-#[utoipa::path(
-    get,
-    path = "/hooks",
-    tag = "status",
-    responses((status = 200, description = "The hooks.", body = Hooks))
-)]
-async fn list_hooks(
-    State(site): State<Site>,
-    _: Viewer,
-    Parameters(()): Parameters<()>,
-) -> Result<Json<Hooks>, Problem> {
-    let scheduler = site.scheduler();
-    let hooks = scheduler.hooks().await?;
-    let digest = counted(&site).await?;
-    let report = |hook: Hook| HookReport {
-        actions: counts(&digest.hooks, hook.as_str()),
-        handled: !scheduler.handlers_of(&hook).is_empty(),
-        policy: PolicyShape::from(&scheduler.policies().of(&hook)),
-        hook: hook.to_string(),
-    };
-    Ok(Json(Hooks { hooks: hooks.into_iter().map(report).collect() }))
 }
 
 /// List groups

@@ -4,6 +4,7 @@ mod actions;
 mod chains;
 mod document;
 mod events;
+mod hooks;
 mod look_ups;
 mod page;
 mod schedule;
@@ -20,6 +21,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 pub(crate) use self::schedule::SentSchedule;
+pub(crate) use self::shapes::ActionShape;
 use crate::http::Problem;
 use crate::site::Site;
 
@@ -41,6 +43,7 @@ fn described(site: &Site) -> (Router<Site>, OpenApi) {
         .merge(chains::routes())
         .merge(schedule::routes())
         .merge(look_ups::routes())
+        .merge(hooks::routes())
         .merge(events::routes())
         .merge(workers::routes())
         .split_for_parts();
@@ -64,12 +67,14 @@ async fn only_what_is_accepted(request: Request, next: Next) -> Response {
 }
 
 fn is_given(kinds: &[u8]) -> bool {
-    const GIVEN: [&str; 7] = [
+    const GIVEN: [&str; 9] = [
         "*/*",
         "application/*",
         "application/json",
         "application/problem+json",
+        "application/x-ndjson",
         "text/*",
+        "text/csv",
         "text/event-stream",
         "text/html",
     ];

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use action_scheduler::{Error, Invalid, StoreErrorKind};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::around::request_id;
 
@@ -13,26 +13,36 @@ use super::around::request_id;
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub(crate) struct Problem {
     /// The kind of problem, as a reference into the manual.
-    #[serde(rename = "type")]
-    kind: String,
+    #[serde(rename = "type", serialize_with = "as_urn")]
+    #[schema(value_type = String)]
+    kind: &'static str,
     /// The kind of problem, in words.
     title: &'static str,
     /// The HTTP status.
     status: u16,
     /// What was wrong with this request, and what to do.
-    detail: String,
+    #[schema(value_type = String)]
+    detail: Box<str>,
     /// The field of the body, or the parameter or header, that is at fault.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     field: Option<String>,
     /// Every fault that was found, where there are several; the first is the one above.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(required = false)]
-    errors: Vec<Fault>,
+    #[serde(skip_serializing_if = "is_empty")]
+    #[schema(required = false, value_type = Vec<Fault>)]
+    errors: Box<[Fault]>,
     /// The id of the request, as the server's log has it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    request_id: Option<String>,
+    #[schema(nullable = false, value_type = Option<String>)]
+    request_id: Option<Box<str>>,
+}
+
+fn as_urn<S: Serializer>(kind: &&'static str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("urn:action-scheduler:problem:{kind}"))
+}
+
+fn is_empty(faults: &[Fault]) -> bool {
+    faults.is_empty()
 }
 
 /// One of several faults.
@@ -47,14 +57,19 @@ pub(crate) struct Fault {
 }
 
 impl Problem {
-    fn new(status: StatusCode, kind: &str, title: &'static str, detail: impl Into<String>) -> Self {
+    fn new(
+        status: StatusCode,
+        kind: &'static str,
+        title: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
         Self {
-            kind: format!("urn:action-scheduler:problem:{kind}"),
+            kind,
             title,
             status: status.as_u16(),
-            detail: detail.into(),
+            detail: detail.into().into_boxed_str(),
             field: None,
-            errors: Vec::new(),
+            errors: Box::default(),
             request_id: None,
         }
     }
@@ -112,7 +127,7 @@ impl Problem {
     /// Any other kind that the protocol has a status for.
     pub(crate) fn other(
         status: StatusCode,
-        kind: &str,
+        kind: &'static str,
         title: &'static str,
         detail: impl Into<String>,
     ) -> Self {
@@ -139,11 +154,14 @@ impl Problem {
     pub(crate) fn several(problems: Vec<Problem>) -> Option<Self> {
         let faults: Vec<Fault> = problems
             .iter()
-            .map(|problem| Fault { field: problem.field.clone(), detail: problem.detail.clone() })
+            .map(|problem| Fault {
+                field: problem.field.clone(),
+                detail: problem.detail.to_string(),
+            })
             .collect();
         let mut first = problems.into_iter().next()?;
         if faults.len() > 1 {
-            first.errors = faults;
+            first.errors = faults.into_boxed_slice();
         }
         Some(first)
     }
@@ -209,7 +227,7 @@ impl From<Invalid> for Problem {
 impl IntoResponse for Problem {
     fn into_response(mut self) -> Response {
         let status = self.status();
-        self.request_id = request_id();
+        self.request_id = request_id().map(String::into_boxed_str);
         // A struct of texts and numbers always has a JSON form.
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let kind = [(header::CONTENT_TYPE, "application/problem+json")];

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use action_scheduler::store::Stats;
 use action_scheduler::trace::SpanCounts;
-use action_scheduler::{Event, Hook, Observer, Status};
+use action_scheduler::{Event, Hook, Observer, Status, StoreCall};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header;
 use axum::middleware::Next;
@@ -38,6 +38,12 @@ const SECONDS: [f64; 14] =
 /// The upper bounds of how long requests take, in seconds.
 const REQUEST_SECONDS: [f64; 9] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
 
+/// The upper bounds of how long the store takes to answer, in seconds.
+const STORE_SECONDS: [f64; 15] = [
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
+    30.0,
+];
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfHook {
     hook: String,
@@ -57,6 +63,11 @@ struct OfStatus {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfState {
     state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfCall {
+    call: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -85,6 +96,8 @@ pub(crate) struct Metrics {
     requests: Family<OfRequest, Counter>,
     request_seconds: Histogram,
     spans: Family<OfState, Counter>,
+    store_seconds: Family<OfCall, Histogram, fn() -> Histogram>,
+    store_failures: Family<OfCall, Counter>,
 
     actions: Family<OfStatus, Gauge>,
     past_due: Gauge,
@@ -93,7 +106,6 @@ pub(crate) struct Metrics {
     runners: Gauge,
     chains: Family<OfState, Gauge>,
     incidents: Gauge,
-    store_seconds: Gauge<f64, AtomicU64>,
 }
 
 impl Metrics {
@@ -116,6 +128,8 @@ impl Metrics {
             requests: Family::default(),
             request_seconds: Histogram::new(REQUEST_SECONDS),
             spans: Family::default(),
+            store_seconds: Family::new_with_constructor(|| Histogram::new(STORE_SECONDS)),
+            store_failures: Family::default(),
             actions: Family::default(),
             past_due: Gauge::default(),
             past_due_age: Gauge::default(),
@@ -123,7 +137,6 @@ impl Metrics {
             runners: Gauge::default(),
             chains: Family::default(),
             incidents: Gauge::default(),
-            store_seconds: Gauge::default(),
         };
         metrics.register();
         metrics
@@ -176,9 +189,14 @@ impl Metrics {
         all.register("chains", "Chains of recurring actions, by state", self.chains.clone());
         all.register("incidents", "Alerts that are on", self.incidents.clone());
         all.register(
-            "store_ping_seconds",
-            "How long the store took to answer just now",
+            "store_seconds",
+            "How long the store took to answer this process, by what it was asked for",
             self.store_seconds.clone(),
+        );
+        all.register(
+            "store_failures",
+            "Calls of this process that the store answered with an error",
+            self.store_failures.clone(),
         );
     }
 
@@ -275,6 +293,14 @@ impl Observer for Metrics {
             _ => {}
         }
     }
+
+    fn observe_call(&self, call: &StoreCall) {
+        let label = OfCall { call: call.call.as_str() };
+        self.store_seconds.get_or_create(&label).observe(call.took.as_secs_f64());
+        if call.failed {
+            self.store_failures.get_or_create(&label).inc();
+        }
+    }
 }
 
 /// Counts requests, by the route they matched and not by their path.
@@ -312,10 +338,7 @@ pub(crate) async fn count_requests(
 /// `GET /metrics`.
 pub(crate) async fn page(State(site): State<Site>, Viewer(_): Viewer) -> Result<Response, Problem> {
     let scheduler = site.scheduler();
-    let begun = Instant::now();
-    scheduler.store().ping().await?;
     let metrics = site.metrics();
-    metrics.store_seconds.set(begun.elapsed().as_secs_f64());
     metrics.stands(&scheduler.stats().await?, scheduler.now());
     metrics.incidents.set(gauge(site.incidents().await?.len() as u64));
     if let Some(counts) = &site.config().spans {
@@ -327,6 +350,7 @@ pub(crate) async fn page(State(site): State<Site>, Viewer(_): Viewer) -> Result<
 
 #[cfg(test)]
 mod tests {
+    use action_scheduler::store::Call;
     use action_scheduler::{ActionId, Attempt, Group};
 
     use super::*;
@@ -350,6 +374,22 @@ mod tests {
         assert!(text.contains(line), "{text}");
         let bucket = r#"action_scheduler_run_seconds_bucket{le="0.01",hook="send_invoice"} 2"#;
         assert!(text.contains(bucket), "{text}");
+    }
+
+    #[test]
+    fn calls_of_the_store_are_timed_and_failures_counted() {
+        let metrics = Metrics::new();
+        let took = Duration::from_micros(300);
+        metrics.observe_call(&StoreCall { call: Call::Claim, took, failed: false });
+        metrics.observe_call(&StoreCall { call: Call::Claim, took, failed: true });
+        let text = metrics.text();
+        for line in [
+            r#"action_scheduler_store_seconds_bucket{le="0.00025",call="claim"} 0"#,
+            r#"action_scheduler_store_seconds_bucket{le="0.0005",call="claim"} 2"#,
+            r#"action_scheduler_store_failures_total{call="claim"} 1"#,
+        ] {
+            assert!(text.lines().any(|other| other == line), "{line} is missing in\n{text}");
+        }
     }
 
     #[test]

@@ -65,6 +65,11 @@ impl Digests {
         Ok(Some(fresh))
     }
 
+    /// The counts that were taken last, and those that will be.
+    pub(crate) fn watch(&self) -> watch::Receiver<Option<Digest>> {
+        self.0.subscribe()
+    }
+
     async fn first(&self, patience: Duration) -> Option<Digest> {
         let mut digests = self.0.subscribe();
         let known = tokio::time::timeout(patience, digests.wait_for(Option::is_some)).await;

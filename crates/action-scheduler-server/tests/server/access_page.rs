@@ -28,7 +28,9 @@ async fn an_admin_manages_users() {
     done(&admin, "/access/users", &new).await;
     let again = admin.post("/access/users", &new).await;
     assert_eq!(again.status(), StatusCode::CONFLICT);
-    assert!(again.text().await.unwrap().contains("There is a user"));
+    let again = again.text().await.unwrap();
+    let problem = "id=\"new-user-problem\">there is a user &quot;bob&quot; already";
+    assert!(again.contains(problem) && again.contains("value=\"Bob\""), "{again}");
     let short = [("name", "eve"), ("role", "viewer"), ("new-password", "short")];
     let refused = admin.post("/access/users", &short).await;
     assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
@@ -77,6 +79,72 @@ async fn a_token_is_shown_once_and_is_worthless_once_revoked() {
         assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY, "{bad:?}");
     }
     assert_eq!(accounts(&server).tokens().await.unwrap().len(), 1, "that of the test");
+}
+
+#[tokio::test]
+async fn a_field_that_is_missing_is_said_at_the_field_and_what_was_typed_is_kept() {
+    let server = Running::start().await;
+    let admin = Browser::with_link(&server).await;
+    add_user(&server, "ada", "viewer").await;
+    for (path, fields, problem) in [
+        ("/access/users", &[][..], "new-user-problem"),
+        ("/access/users", &[("name", "bob")], "new-role-problem"),
+        ("/access/users", &[("name", "bob"), ("role", "viewer")], "new-password-problem"),
+        ("/access/users", &[("name", "b b"), ("role", "viewer")], "new-user-problem"),
+        ("/access/tokens", &[("read", "yes")], "new-token-problem"),
+        ("/access/tokens", &[("name", "bob")], "scopes-problem"),
+        ("/access/tokens", &[("name", "bob"), ("read", "yes"), ("days", "0")], "days-problem"),
+        ("/access/users/ada/role", &[], "role-problem"),
+        ("/access/users/ada/role", &[("role", "king")], "role-problem"),
+        ("/access/users/ada/password", &[], "password-problem"),
+        ("/access/users/ada/password", &[("password", "short")], "password-problem"),
+    ] {
+        let refused = admin.post(path, fields).await;
+        assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY, "{path} {fields:?}");
+        let text = refused.text().await.unwrap();
+        assert!(text.contains(&format!("id=\"{problem}\"")), "{path} {fields:?}: {text}");
+        assert!(!fields.contains(&("name", "bob")) || text.contains("value=\"bob\""), "{text}");
+        assert!(!text.contains("value=\"short\""), "a password is never shown");
+    }
+    let ada = Browser::with_role(&server, "eve", "viewer").await;
+    let refused = ada.post("/access/password", &[("password", "another horse")]).await;
+    assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.text().await.unwrap().contains("id=\"current-problem\""));
+}
+
+#[tokio::test]
+async fn what_takes_access_away_is_asked_first() {
+    let server = Running::start().await;
+    let admin = Browser::with_link(&server).await;
+    let ada = Browser::with_role(&server, "ada", "operator").await;
+    let sessions = accounts(&server).sessions().await.unwrap();
+    let session = sessions.iter().find(|it| it.owner.to_string() == "user ada").unwrap();
+    let session = format!("/access/sessions/{}/end", session.id);
+    let token = format!("/access/tokens/{}/revoke", server.token_name);
+    let list = page(&admin).await;
+    for (path, says) in [
+        ("/access/users/ada/remove", "all their sessions end"),
+        (token.as_str(), "worthless"),
+        (session.as_str(), "sign in again"),
+    ] {
+        let on_page = if path.contains("users") {
+            admin.get("/access/users/ada").await.text().await.unwrap()
+        } else {
+            list.clone()
+        };
+        assert!(on_page.contains(&format!("href=\"{path}\"")), "{path}: {on_page}");
+        let question = admin.get(path).await;
+        assert_eq!(question.status(), StatusCode::OK, "{path}");
+        let question = question.text().await.unwrap();
+        assert!(question.contains(says) && question.contains("Do not"), "{path}: {question}");
+        assert!(question.contains(&format!("action=\"{path}\"")), "{path}: {question}");
+    }
+    assert!(ada.is_signed_in().await, "nothing is done yet");
+    let own = ada.get(&session).await.text().await.unwrap();
+    assert!(own.contains("you are signed out"), "{own}");
+    for path in ["/access/users/nobody/remove", "/access/tokens/none/revoke"] {
+        assert_eq!(admin.get(path).await.status(), StatusCode::NOT_FOUND, "{path}");
+    }
 }
 
 #[tokio::test]
@@ -143,16 +211,19 @@ async fn what_browsers_say_they_are_is_shown_as_text() {
 }
 
 /// Every form and page of access, and the least role it takes.
-const ROUTES: [(&str, &str, Role); 11] = [
+const ROUTES: [(&str, &str, Role); 14] = [
     ("GET", "/access", Role::Viewer),
+    ("GET", "/access/sessions/any/end", Role::Viewer),
     ("POST", "/access/sessions/any/end", Role::Viewer),
     ("POST", "/access/password", Role::Viewer),
     ("GET", "/access/users/ada", Role::Admin),
     ("POST", "/access/users", Role::Admin),
     ("POST", "/access/users/ada/role", Role::Admin),
     ("POST", "/access/users/ada/password", Role::Admin),
+    ("GET", "/access/users/ada/remove", Role::Admin),
     ("POST", "/access/users/ada/remove", Role::Admin),
     ("POST", "/access/tokens", Role::Admin),
+    ("GET", "/access/tokens/test/revoke", Role::Admin),
     ("POST", "/access/tokens/test/revoke", Role::Admin),
     ("GET", "/", Role::Viewer),
 ];

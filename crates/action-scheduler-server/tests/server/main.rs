@@ -9,6 +9,7 @@ mod admin;
 mod api;
 mod browser;
 mod connections;
+mod mail;
 mod observe;
 mod on_a_network;
 mod pages;

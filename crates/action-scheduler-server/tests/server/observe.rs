@@ -77,6 +77,7 @@ async fn metrics_tell_how_the_store_stands() {
         r#"action_scheduler_actions{status="pending"} 1"#,
         "action_scheduler_past_due_actions 1",
         "action_scheduler_past_due_age_seconds 90.0",
+        r#"action_scheduler_store_seconds_count{call="insert"} 1"#,
     ] {
         assert!(text.lines().any(|other| other == line), "{line} is missing in\n{text}");
     }

@@ -3,12 +3,12 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Scheduler, done};
+use super::deed::done;
+use super::{Deed, Scheduler};
 use crate::action::{ActionId, Status};
 use crate::error::Result;
-use crate::observer::Event;
 use crate::query::{Claimed, Comparator, Order, OrderBy, Query};
-use crate::store::{Requeue, Target};
+use crate::store::Target;
 
 /// How many actions one batch takes, so that it never holds the database for long.
 const BATCH: usize = 1000;
@@ -43,19 +43,13 @@ pub struct Progress {
 /// ```
 pub struct Bulk {
     scheduler: Scheduler,
-    change: BulkChange,
+    deed: Deed,
     query: Query,
     pages: Pages,
     begun: Timestamp,
     /// What is to be changed next.
     batch: Vec<ActionId>,
     progress: Progress,
-}
-
-enum BulkChange {
-    Cancel { reason: Option<String> },
-    Delete,
-    Requeue(Requeue),
 }
 
 /// Where batches come from.
@@ -69,15 +63,7 @@ enum Pages {
     End,
 }
 
-impl BulkChange {
-    fn allows(&self, status: Status) -> bool {
-        match self {
-            BulkChange::Cancel { .. } => !status.is_finished(),
-            BulkChange::Delete => status != Status::InProgress,
-            BulkChange::Requeue(to) => to.allowed().contains(&status),
-        }
-    }
-
+impl Deed {
     /// A query without what is not to be changed, or has been already.
     fn narrow(&self, mut query: Query, begun: Timestamp, now: Timestamp) -> Query {
         let wanted = |status: &Status| query.statuses.is_empty() || query.statuses.contains(status);
@@ -86,39 +72,45 @@ impl BulkChange {
             .filter(|status| self.allows(*status) && wanted(status))
             .collect();
         match self {
-            BulkChange::Cancel { .. } | BulkChange::Delete => query,
+            Deed::Cancel { .. } | Deed::Delete => query,
             // What has come to its end since was run again by this.
-            BulkChange::Requeue(Requeue::Rerun) => query.modified(Comparator::LessOrEqual, begun),
-            BulkChange::Requeue(Requeue::RunNow) => query.scheduled(Comparator::Greater, now),
-            BulkChange::Requeue(Requeue::At(at)) => query.scheduled(Comparator::NotEqual, *at),
+            Deed::Rerun => query.modified(Comparator::LessOrEqual, begun),
+            Deed::RunNow => query.scheduled(Comparator::Greater, now),
+            Deed::Reschedule(at) => query.scheduled(Comparator::NotEqual, *at),
         }
     }
 }
 
 impl Scheduler {
+    /// Does something to all actions that the query asks for and whose status allows it. What is claimed is neither run
+    /// now nor rescheduled, and what is due already is not run now.
+    pub fn do_to_all(&self, query: Query, deed: Deed) -> Bulk {
+        Bulk::new(self, query, deed)
+    }
+
     /// Cancels all pending and in-progress actions that the query asks for.
     pub fn cancel_all(&self, query: Query, reason: Option<String>) -> Bulk {
-        Bulk::new(self, query, BulkChange::Cancel { reason })
+        self.do_to_all(query, Deed::Cancel { reason })
     }
 
     /// Deletes all actions that the query asks for, with their logs, but for those in-progress.
     pub fn delete_all(&self, query: Query) -> Bulk {
-        Bulk::new(self, query, BulkChange::Delete)
+        self.do_to_all(query, Deed::Delete)
     }
 
     /// Gives all finished actions that the query asks for a new attempt, due now.
     pub fn rerun_all(&self, query: Query) -> Bulk {
-        Bulk::new(self, query, BulkChange::Requeue(Requeue::Rerun))
+        self.do_to_all(query, Deed::Rerun)
     }
 
     /// Makes all pending actions that the query asks for due now. What is due already, or claimed, is left as it is.
     pub fn run_all_now(&self, query: Query) -> Bulk {
-        Bulk::new(self, query, BulkChange::Requeue(Requeue::RunNow))
+        self.do_to_all(query, Deed::RunNow)
     }
 
     /// Gives all pending actions that the query asks for another date. What is claimed is left as it is.
     pub fn reschedule_all(&self, query: Query, at: Timestamp) -> Bulk {
-        Bulk::new(self, query, BulkChange::Requeue(Requeue::At(at)))
+        self.do_to_all(query, Deed::Reschedule(at))
     }
 
     /// Cancels every pending action that the query asks for. Says how many they were.
@@ -129,17 +121,17 @@ impl Scheduler {
 }
 
 impl Bulk {
-    fn new(scheduler: &Scheduler, query: Query, change: BulkChange) -> Self {
+    fn new(scheduler: &Scheduler, query: Query, deed: Deed) -> Self {
         let mut query = Query { limit: None, offset: 0, after: None, ..query };
         let mut pages = match query.within {
             Some(_) => Pages::Window,
             None => Pages::ByDate,
         };
         let begun = scheduler.now();
-        if change.narrow(query.clone(), begun, begun).statuses.is_empty() {
+        if deed.narrow(query.clone(), begun, begun).statuses.is_empty() {
             pages = Pages::End;
         }
-        if matches!(change, BulkChange::Requeue(Requeue::RunNow | Requeue::At(_))) {
+        if matches!(deed, Deed::RunNow | Deed::Reschedule(_)) {
             match query.claimed {
                 None | Some(Claimed::None) => query.claimed = Some(Claimed::None),
                 Some(Claimed::Any | Claimed::By(_)) => pages = Pages::End,
@@ -147,7 +139,7 @@ impl Bulk {
         }
         Self {
             scheduler: scheduler.clone(),
-            change,
+            deed,
             query,
             pages,
             begun,
@@ -182,13 +174,13 @@ impl Bulk {
 
     /// The query for what is still to be changed.
     fn left(&self) -> Query {
-        self.change.narrow(self.query.clone(), self.begun, self.scheduler.now())
+        self.deed.narrow(self.query.clone(), self.begun, self.scheduler.now())
     }
 
     async fn page(&mut self) -> Result<Vec<ActionId>> {
         if let Pages::Window = self.pages {
             let found = self.scheduler.0.store.query(self.query.clone()).await?;
-            let allowed = found.iter().filter(|action| self.change.allows(action.status));
+            let allowed = found.iter().filter(|action| self.deed.allows(action.status));
             self.pages = Pages::Listed(allowed.map(|action| action.id).collect());
         }
         match &mut self.pages {
@@ -218,22 +210,7 @@ impl Bulk {
             order_by: OrderBy::Id,
             ..self.left()
         };
-        let target = Target::Matching(Box::new(batch));
-        let (store, context) = (&self.scheduler.0.store, &self.scheduler.0.context);
-        let changes = match &self.change {
-            BulkChange::Cancel { reason } => store.cancel(target, reason.clone(), context).await?,
-            BulkChange::Delete => store.delete(target).await?,
-            BulkChange::Requeue(to) => store.requeue(target, *to, context).await?,
-        };
-        let actions = done(&changes);
-        let count = actions.len() as u64;
-        if count > 0 && !matches!(self.change, BulkChange::Requeue(_)) {
-            self.scheduler.tell_of_ends();
-            self.scheduler.observers().tell(&match self.change {
-                BulkChange::Delete => Event::Deleted { actions },
-                _ => Event::Canceled { actions },
-            });
-        }
-        Ok(count)
+        let changes = self.scheduler.apply(Target::Matching(Box::new(batch)), &self.deed).await?;
+        Ok(done(&changes).len() as u64)
     }
 }

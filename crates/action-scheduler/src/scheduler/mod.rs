@@ -1,6 +1,7 @@
 //! The API functions: schedule hooks, look them up, change what becomes of them.
 
 mod bulk;
+mod deed;
 mod ensure;
 mod scheduling;
 mod waiting;
@@ -15,6 +16,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
 pub use bulk::{Bulk, Progress};
+pub use deed::Deed;
 pub use ensure::Ensured;
 pub use scheduling::Scheduling;
 
@@ -27,9 +29,9 @@ use crate::policy::{HookPattern, LogLevel, Policies};
 use crate::query::{Order, OrderBy, Query};
 use crate::schedule::{Interval, Recurrence, Recurring};
 use crate::store::{
-    Chain, ChainChange, ChainChanged, ChainQuery, Change, ClaimsQuery, Figure, FiguresQuery,
-    Insert, Once, OpenClaim, Receipt, Requeue, Runner, Statement, Stats, Store, Tally, TallyBy,
-    Target,
+    Chain, ChainChange, ChainChanged, ChainQuery, ChainState, ClaimsQuery, Figure, FiguresQuery,
+    Insert, ObservedStore, Once, OpenClaim, Receipt, Runner, Statement, Stats, Store, Tally,
+    TallyBy, Target,
 };
 use crate::time::parse_date;
 use crate::trace::{SpanContext, TraceIds};
@@ -118,11 +120,12 @@ impl Scheduler {
 
     /// A scheduler over a store, to be set up.
     pub fn builder(store: Arc<dyn Store>) -> SchedulerBuilder {
+        let observers = Observers::default();
         SchedulerBuilder(Inner {
-            store,
+            store: Arc::new(ObservedStore::new(store, observers.clone())),
             policies: Arc::default(),
             handlers: Arc::default(),
-            observers: Observers::default(),
+            observers,
             context: Context::default(),
             caller: None,
             traces: Arc::default(),
@@ -399,7 +402,7 @@ impl Scheduler {
             .await
     }
 
-    /// Figures over time, by hook (in the order of the names) and date.
+    /// Figures over time, by date.
     pub async fn figures(&self, query: FiguresQuery) -> Result<Vec<Figure>> {
         self.0.store.figures(query).await
     }
@@ -441,70 +444,9 @@ impl Scheduler {
     pub async fn unschedule(&self, query: Query) -> Result<Option<ActionId>> {
         let mut query = query.order(OrderBy::Date, Order::Ascending).limit(1);
         query.statuses = vec![Status::Pending];
-        Ok(self.cancel_matching(query).await?.pop())
-    }
-
-    async fn cancel_matching(&self, query: Query) -> Result<Vec<ActionId>> {
-        let changes =
-            self.0.store.cancel(Target::Matching(Box::new(query)), None, &self.0.context).await?;
-        let ids = done(&changes);
-        if !ids.is_empty() {
-            self.tell_of_ends();
-            self.observers().tell(&Event::Canceled { actions: ids.clone() });
-        }
-        Ok(ids)
-    }
-
-    /// Cancels an action that is pending or in-progress. A handler that is running is not interrupted, but what it
-    /// reports changes nothing any more, and a recurring action is not continued.
-    pub async fn cancel(&self, id: ActionId) -> Result<()> {
-        let changes = self.0.store.cancel(Target::Ids(vec![id]), None, &self.0.context).await?;
-        check(&changes, "canceled", "a pending or in-progress action")?;
-        self.tell_of_ends();
-        self.observers().tell(&Event::Canceled { actions: vec![id] });
-        Ok(())
-    }
-
-    /// Deletes an action that is not in-progress, with its log.
-    pub async fn delete(&self, id: ActionId) -> Result<()> {
-        let changes = self.0.store.delete(Target::Ids(vec![id])).await?;
-        check(&changes, "deleted", "an action that is not in-progress")?;
-        self.tell_of_ends();
-        self.observers().tell(&Event::Deleted { actions: vec![id] });
-        Ok(())
-    }
-
-    /// Gives a failed, canceled or complete action a new attempt, due now.
-    pub async fn rerun(&self, id: ActionId) -> Result<()> {
-        self.requeue(id, Requeue::Rerun, "re-run", "a complete, failed or canceled action").await
-    }
-
-    /// Makes a pending action due now. The date it had still holds for the next instance of a recurring one.
-    pub async fn run_now(&self, id: ActionId) -> Result<()> {
-        self.requeue(id, Requeue::RunNow, "run now", "a pending action that no runner has claimed")
-            .await
-    }
-
-    /// Gives a pending action another date.
-    pub async fn reschedule(&self, id: ActionId, at: Timestamp) -> Result<()> {
-        self.requeue(
-            id,
-            Requeue::At(at),
-            "rescheduled",
-            "a pending action that no runner has claimed",
-        )
-        .await
-    }
-
-    async fn requeue(
-        &self,
-        id: ActionId,
-        to: Requeue,
-        verb: &'static str,
-        allowed: &'static str,
-    ) -> Result<()> {
-        let changes = self.0.store.requeue(Target::Ids(vec![id]), to, &self.0.context).await?;
-        check(&changes, verb, allowed)
+        let first = Target::Matching(Box::new(query));
+        let changes = self.apply(first, &Deed::Cancel { reason: None }).await?;
+        Ok(deed::done(&changes).pop())
     }
 
     // Chains.
@@ -512,6 +454,25 @@ impl Scheduler {
     /// The chains of recurring actions that are asked for.
     pub async fn chains(&self, query: ChainQuery) -> Result<Vec<Chain>> {
         self.0.store.chains(query).await
+    }
+
+    /// A chain.
+    pub async fn chain(&self, id: ChainId) -> Result<Chain> {
+        let query = ChainQuery { ids: Some(vec![id]), ..ChainQuery::default() };
+        self.chains(query).await?.pop().ok_or(Error::NoSuchChain(id))
+    }
+
+    /// Makes the pending instance of an active chain due now, and says which it is. The date it had still holds for the one
+    /// after it.
+    pub async fn run_chain(&self, id: ChainId) -> Result<ActionId> {
+        let chain = self.chain(id).await?;
+        match (chain.state, chain.head) {
+            (ChainState::Active, Some(head)) => self.run_now(head).await.map(|()| head),
+            (state, _) => {
+                let (verb, allowed) = ("run now", "an active chain");
+                Err(Error::WrongChainState { chain: id, state, verb, allowed })
+            }
+        }
     }
 
     /// Stops a chain until it is resumed.
@@ -522,8 +483,7 @@ impl Scheduler {
 
     /// Lets a paused chain go on at its next date. Says what its next instance is.
     pub async fn resume(&self, id: ChainId) -> Result<ActionId> {
-        let query = ChainQuery { ids: Some(vec![id]), ..ChainQuery::default() };
-        let chain = self.chains(query).await?.pop().ok_or(Error::NoSuchChain(id))?;
+        let chain = self.chain(id).await?;
         let next = self.first_to_come(&chain.recurring)?;
         self.change_chain(id, ChainChange::Resume { next }).await?.ok_or(Error::NoSuchChain(id))
     }
@@ -598,28 +558,4 @@ pub enum NextScheduled {
     Queued(ActionId),
     /// It is in-progress.
     Running(ActionId),
-}
-
-fn done(changes: &[Change]) -> Vec<ActionId> {
-    changes
-        .iter()
-        .filter_map(|change| match change {
-            Change::Done(id) => Some(*id),
-            Change::Missing(_) | Change::Refused(..) => None,
-        })
-        .collect()
-}
-
-/// The change of one action as a result.
-fn check(changes: &[Change], verb: &'static str, allowed: &'static str) -> Result<()> {
-    for change in changes {
-        match *change {
-            Change::Done(_) => {}
-            Change::Missing(id) => return Err(Error::NoSuchAction(id)),
-            Change::Refused(action, status) => {
-                return Err(Error::WrongStatus { action, status, verb, allowed });
-            }
-        }
-    }
-    Ok(())
 }

@@ -4,6 +4,7 @@
 //! Every method takes and gives many rows. A store knows its SQL and the rules that must hold within one transaction;
 //! it knows nothing of handlers, policies or the shape of a runner.
 
+mod around;
 mod attempts;
 mod chains;
 mod change;
@@ -36,6 +37,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+pub(crate) use self::around::ObservedStore;
+pub use self::around::{Around, Call};
 pub use self::attempts::*;
 pub use self::chains::*;
 pub use self::change::*;

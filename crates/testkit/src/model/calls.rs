@@ -6,13 +6,14 @@ use action_scheduler::action::{Action, ActionId, Attempt, ChainId, ClaimId, Runn
 use action_scheduler::log::{NewLogEntry, Step};
 use action_scheduler::store::{
     ChainChange, ChainChanged, Change, ClaimFilter, ClaimRequest, Claiming, CleanBatch, CleanMode,
-    Cleaned, DeadRunner, Finish, HookScope, Insert, NewRunner, Outcome, Pick, Recorded, Recovery,
-    Requeue, Start, Started, Succession, Target,
+    Cleaned, DeadRunner, Finish, HookScope, Insert, NewRunner, Once, Outcome, Pick, Receipt,
+    Recorded, Recovery, Requeue, Start, Started, Succession, Target,
 };
 use action_scheduler::{Context, Query, Result};
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
+use super::kept::{KeptAnswer, KeptCall};
 use super::ops::{self, FinishOp, Op, OutcomeOp, PickOp, Recent, TargetOp};
 use crate::StoreUnderTest;
 
@@ -20,6 +21,7 @@ use crate::StoreUnderTest;
 #[derive(Debug, Clone)]
 pub(super) enum Call {
     Insert(Vec<Insert>),
+    InsertOnce(Receipt, Vec<Insert>),
     Register,
     Heartbeat(RunnerId),
     Unregister(RunnerId),
@@ -38,6 +40,7 @@ pub(super) enum Call {
     Clean(CleanBatch),
     CleanOrphans,
     Look(Query),
+    Kept(KeptCall),
 }
 
 /// Its answer.
@@ -45,6 +48,7 @@ pub(super) enum Call {
 #[allow(dead_code, reason = "answers are compared as text")]
 pub(super) enum Answer {
     Inserted(Vec<Option<ActionId>>),
+    Once(Once),
     Registered(RunnerId),
     Alive(bool),
     Claiming(Claiming),
@@ -57,6 +61,7 @@ pub(super) enum Answer {
     Cleaned(Cleaned),
     /// The page, what comes after its first row, and the count of all.
     Found(Vec<Action>, Vec<Action>, u64),
+    Kept(KeptAnswer),
     Done,
 }
 
@@ -69,6 +74,9 @@ impl Call {
         let by = &context();
         Ok(match self {
             Call::Insert(inserts) => Answer::Inserted(store.insert(inserts).await?),
+            Call::InsertOnce(receipt, inserts) => {
+                Answer::Once(store.insert_once(receipt, inserts).await?)
+            }
             Call::Register => {
                 let lease = Duration::from_secs(60);
                 let name = "host:1".to_owned();
@@ -123,6 +131,7 @@ impl Call {
                 };
                 Answer::Found(page, rest, store.count(query).await?)
             }
+            Call::Kept(call) => Answer::Kept(call.perform(store).await?),
         })
     }
 }
@@ -178,11 +187,20 @@ impl World {
             TargetOp::Ids(recent) => Target::Ids(actions(recent)),
             TargetOp::Matching(query) => Target::Matching(Box::new(query.query(now))),
         };
+        let inserts = |inserts: &[ops::InsertOp]| -> Vec<Insert> {
+            let insert =
+                |one: &ops::InsertOp| Insert { action: one.action(now), log_created: one.log };
+            inserts.iter().map(insert).collect()
+        };
         Some(match op {
-            Op::Insert(inserts) => {
-                let insert =
-                    |one: &ops::InsertOp| Insert { action: one.action(now), log_created: one.log };
-                Call::Insert(inserts.iter().map(insert).collect())
+            Op::Insert(all) => Call::Insert(inserts(all)),
+            Op::InsertOnce { key, digest, keep, inserts: all } => {
+                let receipt = Receipt {
+                    key: format!("request-{key}"),
+                    digest: [*digest; 32],
+                    keep_until: ops::after(now, *keep),
+                };
+                Call::InsertOnce(receipt, inserts(all))
             }
             Op::Register => Call::Register,
             Op::Heartbeat(runner) => Call::Heartbeat(one(&self.runners, *runner)?),
@@ -257,6 +275,7 @@ impl World {
             }),
             Op::CleanOrphans => Call::CleanOrphans,
             Op::Look(query) => Call::Look(query.query(now)),
+            Op::Kept(op) => Call::Kept(op.plan(now)),
         })
     }
 
@@ -293,7 +312,9 @@ impl World {
 
     pub(super) fn learn(&mut self, call: &Call, answer: &Answer) {
         match (call, answer) {
-            (_, Answer::Inserted(ids)) => self.actions.extend(ids.iter().flatten()),
+            (_, Answer::Inserted(ids) | Answer::Once(Once::New(ids))) => {
+                self.actions.extend(ids.iter().flatten());
+            }
             (_, Answer::Registered(runner)) => self.runners.push(*runner),
             (_, Answer::Claiming(Claiming::Claimed(claim))) => {
                 self.claims.push(claim.id);

@@ -7,7 +7,8 @@ use action_scheduler::action::{ActionId, Attempt, Status};
 use action_scheduler::log::{LogEntry, Step};
 use action_scheduler::query::{Order, OrderBy};
 use action_scheduler::store::{
-    ChainChanged, ChainQuery, ChainState, Change, CleanMode, Finish, Outcome, Recorded, Started,
+    ChainChanged, ChainQuery, ChainState, Change, CleanMode, Finish, Once, Outcome, Recorded,
+    Started,
 };
 use action_scheduler::{Action, Query};
 use proptest::prelude::*;
@@ -78,7 +79,9 @@ async fn recurring(
 /// The same call with nothing left out of the log.
 fn logged(mut call: Call) -> Call {
     match &mut call {
-        Call::Insert(inserts) => inserts.iter_mut().for_each(|insert| insert.log_created = true),
+        Call::Insert(inserts) | Call::InsertOnce(_, inserts) => {
+            inserts.iter_mut().for_each(|insert| insert.log_created = true);
+        }
         Call::Start(starts) => starts.iter_mut().for_each(|start| start.log = true),
         Call::Finish(finishes) => finishes.retain(|finish| !finish.entries.is_empty()),
         _ => {}
@@ -105,7 +108,9 @@ impl Ledger {
         self.world.learn(call, answer);
         let mut new = Vec::new();
         match (call, answer) {
-            (_, Answer::Inserted(ids)) => new.extend(ids.iter().flatten()),
+            (_, Answer::Inserted(ids) | Answer::Once(Once::New(ids))) => {
+                new.extend(ids.iter().flatten());
+            }
             (Call::Start(starts), Answer::Started(answers)) => {
                 for (start, answer) in starts.iter().zip(answers) {
                     if let Started::Yes(attempt) = answer {

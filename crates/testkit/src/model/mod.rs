@@ -19,6 +19,7 @@
 mod agreement;
 mod calls;
 mod clients;
+pub mod kept;
 pub mod ops;
 mod twins;
 

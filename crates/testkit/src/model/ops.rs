@@ -12,6 +12,8 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
+use super::kept::{KeptOp, kept};
+
 /// Picks one of the latest things of its kind: 0 is the last one.
 pub type Recent = usize;
 
@@ -23,6 +25,7 @@ pub type Recent = usize;
 #[allow(missing_docs, reason = "each stands for the store's method of that name")]
 pub enum Op {
     Insert(Vec<InsertOp>),
+    InsertOnce { key: u8, digest: u8, keep: i64, inserts: Vec<InsertOp> },
     Register,
     Heartbeat(Recent),
     Unregister(Recent),
@@ -44,6 +47,7 @@ pub enum Op {
     Clean { status: Status, age: i64, hook: Option<u8>, limit: u32, dry: bool },
     CleanOrphans,
     Look(QueryOp),
+    Kept(KeptOp),
 }
 
 /// An action to be stored; dates are seconds from now.
@@ -174,6 +178,9 @@ pub fn other_schedule(first: Timestamp) -> Recurring {
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         6 => vec(insert(), 1..4).prop_map(Op::Insert),
+        2 => (0..2u8, 0..2u8, date(), vec(insert(), 1..3)).prop_map(
+            |(key, digest, keep, inserts)| Op::InsertOnce { key, digest, keep, inserts }
+        ),
         2 => Just(Op::Register),
         1 => recent().prop_map(Op::Heartbeat),
         1 => recent().prop_map(Op::Unregister),
@@ -200,6 +207,7 @@ fn op() -> impl Strategy<Value = Op> {
         ),
         1 => Just(Op::CleanOrphans),
         2 => query().prop_map(Op::Look),
+        6 => kept().prop_map(Op::Kept),
     ]
 }
 
@@ -213,7 +221,7 @@ fn several() -> impl Strategy<Value = Vec<Recent>> {
 }
 
 /// Seconds from now, many of them the same.
-fn date() -> impl Strategy<Value = i64> {
+pub(super) fn date() -> impl Strategy<Value = i64> {
     prop_oneof![Just(0), Just(-30), -100..200i64]
 }
 

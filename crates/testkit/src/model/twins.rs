@@ -5,7 +5,8 @@ use std::fmt::Debug;
 
 use action_scheduler::action::{Action, ActionId, ChainId, ClaimId, RunnerId};
 use action_scheduler::store::{
-    ChainChanged, Change, Claiming, Cleaned, Pick, Recorded, Start, Stranded, Succession, Target,
+    ChainChanged, Change, Claiming, Cleaned, Once, Pick, Recorded, Start, Stranded, Succession,
+    Target,
 };
 use proptest::test_runner::{TestCaseError, TestCaseResult};
 
@@ -114,6 +115,8 @@ impl Ids {
             Call::ChangeChain(chain, _) => *chain = self.chains.there(*chain),
             Call::Note(notes) => notes.iter_mut().for_each(|(id, _)| action(id)),
             Call::Insert(_)
+            | Call::InsertOnce(..)
+            | Call::Kept(_)
             | Call::Register
             | Call::Advance(_)
             | Call::Clean(_)
@@ -126,7 +129,8 @@ impl Ids {
     /// Pairs what both gave out as answers to the same call.
     pub(super) fn pair_new(&mut self, model: &Answer, store: &Answer) -> TestCaseResult {
         match (model, store) {
-            (Answer::Inserted(model), Answer::Inserted(store)) => {
+            (Answer::Inserted(model), Answer::Inserted(store))
+            | (Answer::Once(Once::New(model)), Answer::Once(Once::New(store))) => {
                 for (model, store) in model.iter().zip(store) {
                     self.actions.pair_both(*model, *store)?;
                 }
@@ -161,11 +165,13 @@ impl Ids {
         let actions = |all: Vec<Action>| {
             all.into_iter().map(|action| self.action_back(action)).collect::<Found<Vec<_>>>()
         };
+        let ids = |ids: Vec<Option<ActionId>>| {
+            ids.into_iter().map(|id| self.actions.back_one(id)).collect::<Found<Vec<_>>>()
+        };
         Ok(match answer {
-            Answer::Inserted(ids) => {
-                let ids = ids.into_iter().map(|id| self.actions.back_one(id));
-                Answer::Inserted(ids.collect::<Found<_>>()?)
-            }
+            Answer::Inserted(all) => Answer::Inserted(ids(all)?),
+            Answer::Once(Once::New(all)) => Answer::Once(Once::New(ids(all)?)),
+            Answer::Once(Once::Before(all)) => Answer::Once(Once::Before(ids(all)?)),
             Answer::Registered(runner) => Answer::Registered(self.runners.back(runner)?),
             Answer::Claiming(Claiming::Claimed(mut claim)) => {
                 claim.id = self.claims.back(claim.id)?;

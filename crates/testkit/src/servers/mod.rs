@@ -51,6 +51,7 @@ pub use database::Database;
 pub use galera::Galera;
 pub use mariadb::MariaDb;
 pub use pgbouncer::PgBouncer;
+pub(crate) use port::free_port;
 pub use postgres::Postgres;
 pub use proxy::{FaultProxy, NewConnections};
 pub use wordpress::WordPress;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 /// A port that is free, that this process did not give before, and that stays free while its server is down: it is not
 /// one of those that the system gives to outgoing connections (from 32768).
-pub(super) fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     const FIRST: u16 = 12_000;
     const COUNT: u16 = 20_000;
     // Elsewhere in each process: two that look at the same time would find the same.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails is to panic")]
 
 mod ahead;
+mod around;
 mod away;
 mod bulk;
 mod figures;

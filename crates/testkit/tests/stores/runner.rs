@@ -12,11 +12,13 @@ use action_scheduler::runner::{BatchSize, RunReport, StopReason, Until};
 use action_scheduler::schedule::{Cadence, Interval};
 use action_scheduler::scheduler::{Ensured, NextScheduled};
 use action_scheduler::store::sqlite::SqliteStore;
-use action_scheduler::store::{ChainQuery, ChainState};
+use action_scheduler::store::{
+    ChainQuery, ChainState, ClaimRequest, Claiming, NewRunner, Pick, Start,
+};
 use action_scheduler::time::Clock;
 use action_scheduler::{
-    ActionId, Error, Event, Priority, Query, Runner, RunnerConfig, Scheduler, Shutdown, Status,
-    Step,
+    ActionId, Context, Error, Event, Priority, Query, Runner, RunnerConfig, Scheduler, Shutdown,
+    Status, Step,
 };
 use jiff::SignedDuration;
 use tokio::sync::Notify;
@@ -538,6 +540,60 @@ async fn a_declared_schedule_is_there_once_and_is_replaced_when_it_changes() {
     assert_eq!(declare("0 4 * * *").await, Ensured::Unchanged);
     assert!(matches!(declare("0 5 * * *").await, Ensured::Replaced(_)));
     assert_eq!(shop.scheduler.query(Query::new().status(Status::Pending)).await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn declarations_that_compete_leave_one_chain_and_no_one_is_refused() {
+    let shop = open(Policy::default()).await;
+    let declaring = (0..4).map(|who| {
+        let scheduler = shop.scheduler.clone();
+        tokio::spawn(async move {
+            for turn in 0..25 {
+                let cron = format!("0 {} * * *", (who + turn) % 3);
+                let now = scheduler.now();
+                let action = scheduler.schedule_cron(now, &cron, "nightly", [0; 0]).into_action();
+                let found = scheduler.ensure("nightly", action.unwrap()).await.unwrap();
+                assert_ne!(found, Ensured::Running, "nothing runs");
+            }
+        })
+    });
+    for declared in declaring.collect::<Vec<_>>() {
+        declared.await.unwrap();
+    }
+    let active = ChainQuery { states: vec![ChainState::Active], ..ChainQuery::default() };
+    assert_eq!(shop.scheduler.chains(active).await.unwrap().len(), 1);
+    let pending = Query::new().status(Status::Pending);
+    assert_eq!(shop.scheduler.query(pending).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_declared_schedule_whose_instance_runs_is_replaced_when_that_has_ended() {
+    let shop = open(Policy::default()).await;
+    let declare = async |seconds: u64| {
+        let every = Interval::new(Duration::from_secs(seconds), Cadence::AfterRun).unwrap();
+        let now = shop.scheduler.now();
+        let action =
+            shop.scheduler.schedule_recurring(now, every, "sync", [0; 0]).into_action().unwrap();
+        shop.scheduler.ensure("sync", action).await.unwrap()
+    };
+    let Ensured::Created(id) = declare(60).await else { panic!("it was not there") };
+    let (store, context) = (shop.scheduler.store(), Context::new("test"));
+    let runner = NewRunner {
+        name: "tester".to_owned(),
+        process: None,
+        context: context.clone(),
+        workers: 1,
+        lease: Duration::from_secs(60),
+    };
+    let runner = store.register(runner).await.unwrap();
+    let request = ClaimRequest { runner, limit: 1, pick: Pick::Ids(vec![id]), open_claims: None };
+    let Claiming::Claimed(claim) = store.claim(request).await.unwrap() else { panic!("it is due") };
+    let start = Start { action: id, claim: claim.id, log: true };
+    store.start(vec![start], &context).await.unwrap();
+    assert_eq!(declare(90).await, Ensured::Running);
+    assert_eq!(declare(90).await, Ensured::Running);
+    shop.scheduler.cancel(id).await.unwrap();
+    assert!(matches!(declare(90).await, Ensured::Created(_)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! `action rerun`, `reschedule`, `cancel` and `delete`: changes to single actions by id.
 
-use action_scheduler::{ActionId, Result as SchedulerResult};
+use action_scheduler::scheduler::Deed;
+use action_scheduler::{ActionId, Scheduler};
 use anyhow::Result;
 use clap::Args;
 
@@ -32,8 +33,7 @@ pub struct Reschedule {
 
 /// Gives finished actions a new attempt.
 pub async fn rerun(app: &App, actions: ById) -> Result<()> {
-    let scheduler = app.existing().await?.scheduler;
-    actions.change("to be run again", async |id| scheduler.rerun(id).await).await
+    actions.change(&app.existing().await?.scheduler, Deed::Rerun, "to be run again").await
 }
 
 /// Gives pending actions another date.
@@ -41,27 +41,23 @@ pub async fn reschedule(app: &App, Reschedule { actions, when }: Reschedule) -> 
     let opened = app.existing().await?;
     let at = opened.scheduler.date(&when)?;
     let done = format!("rescheduled to {}", opened.dates().show(at));
-    actions.change(&done, async |id| opened.scheduler.reschedule(id, at).await).await
+    actions.change(&opened.scheduler, Deed::Reschedule(at), &done).await
 }
 
 /// Cancels actions.
 pub async fn cancel(app: &App, actions: ById) -> Result<()> {
-    let scheduler = app.existing().await?.scheduler;
-    actions.change("canceled", async |id| scheduler.cancel(id).await).await
+    let deed = Deed::Cancel { reason: None };
+    actions.change(&app.existing().await?.scheduler, deed, "canceled").await
 }
 
 /// Deletes actions.
 pub async fn delete(app: &App, actions: ById) -> Result<()> {
-    let scheduler = app.existing().await?.scheduler;
-    actions.change("deleted", async |id| scheduler.delete(id).await).await
+    actions.change(&app.existing().await?.scheduler, Deed::Delete, "deleted").await
 }
 
 impl ById {
-    async fn change(
-        self,
-        done: &str,
-        change: impl AsyncFn(ActionId) -> SchedulerResult<()>,
-    ) -> Result<()> {
+    async fn change(self, scheduler: &Scheduler, deed: Deed, done: &str) -> Result<()> {
+        let change = async |id| scheduler.do_to(id, &deed).await;
         change_each(&self.ids, self.json, change, |id| format!("action {id}: {done}")).await
     }
 }

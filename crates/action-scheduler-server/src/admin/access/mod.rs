@@ -1,7 +1,9 @@
 //! Who has access: signing in, and `/access`.
 
 mod changes;
+mod form;
 mod page;
+mod questions;
 mod sign_in;
 mod user;
 
@@ -20,8 +22,14 @@ pub(super) fn routes() -> Router<Site> {
         .route("/access/users/{name}", get(user::show))
         .route("/access/users/{name}/role", post(changes::set_role))
         .route("/access/users/{name}/password", post(changes::set_password))
-        .route("/access/users/{name}/remove", post(changes::remove_user))
+        .route(
+            "/access/users/{name}/remove",
+            get(questions::remove_user).post(changes::remove_user),
+        )
         .route("/access/tokens", post(changes::create_token))
-        .route("/access/tokens/{name}/revoke", post(changes::revoke_token))
-        .route("/access/sessions/{id}/end", post(changes::end_session))
+        .route(
+            "/access/tokens/{name}/revoke",
+            get(questions::revoke_token).post(changes::revoke_token),
+        )
+        .route("/access/sessions/{id}/end", get(questions::end_session).post(changes::end_session))
 }

@@ -3,6 +3,7 @@
 use axum::response::Response;
 use maud::{Markup, html};
 
+use super::form::{Form, Refused, Shown};
 use crate::access::accounts::{AuditEntry, Scope, Session, SessionOwner, Token, User};
 use crate::access::{Identity, Role};
 use crate::admin::components::dates;
@@ -20,14 +21,25 @@ const AUDIT_SHOWN: u32 = 100;
 
 /// Shows who has access.
 pub(super) async fn show(visit: Visit) -> Result<Response, Trouble> {
+    let page = page(&visit, None).await?;
+    Ok(visit.show(page))
+}
+
+/// Shows it again, with a form that could not be taken.
+pub(super) async fn again(visit: &Visit, refused: Refused) -> Result<Response, Trouble> {
+    let page = page(visit, Some(&refused)).await?;
+    Ok(visit.show_as(refused.problem.status(), page))
+}
+
+async fn page(visit: &Visit, refused: Option<&Refused>) -> Result<Page, Problem> {
     let accounts = visit.site.access().accounts();
     let is_admin = visit.caller.may(Role::Admin);
-    let mut sessions = accounts.sessions().await.map_err(Problem::from)?;
+    let mut sessions = accounts.sessions().await?;
     if !is_admin {
-        sessions.retain(|session| is_own(&visit, session));
+        sessions.retain(|session| is_own(visit, session));
     }
     let own = match visit.caller.identity {
-        Identity::User(_) => own_password(&visit),
+        Identity::User(_) => own_password(visit, Shown::of(Form::OwnPassword, refused)),
         Identity::Terminal => html! {
             p { "You are signed in with a link from the terminal. Add a user below to sign in with a password." }
         },
@@ -35,17 +47,17 @@ pub(super) async fn show(visit: Visit) -> Result<Response, Trouble> {
     };
     let administration = match is_admin {
         true => {
-            let users = accounts.users().await.map_err(Problem::from)?;
-            let tokens = accounts.tokens().await.map_err(Problem::from)?;
-            let entries = accounts.audit(AUDIT_SHOWN).await.map_err(Problem::from)?;
+            let users = accounts.users().await?;
+            let tokens = accounts.tokens().await?;
+            let entries = accounts.audit(AUDIT_SHOWN).await?;
             html! {
                 (section("Users", "They sign in with a password.", html! {
-                    (users_table(&visit, &users)) (new_user(&visit))
+                    (users_table(visit, &users)) (new_user(visit, Shown::of(Form::NewUser, refused)))
                 }))
                 (section("API tokens", "Programs call the HTTP API with them.", html! {
-                    (tokens_table(&visit, &tokens)) (new_token(&visit))
+                    (tokens_table(visit, &tokens)) (new_token(visit, Shown::of(Form::NewToken, refused)))
                 }))
-                (section("What was done about access", "The latest first; kept for 90 days.", audit_table(&visit, &entries)))
+                (section("What was done about access", "The latest first; kept for 90 days.", audit_table(visit, &entries)))
             }
         }
         false => html! {},
@@ -53,10 +65,10 @@ pub(super) async fn show(visit: Visit) -> Result<Response, Trouble> {
     let title = if is_admin { "Sessions" } else { "Your sessions" };
     let body = html! {
         (own)
-        (section(title, "Browsers that are signed in.", sessions_table(&visit, &sessions)))
+        (section(title, "Browsers that are signed in.", sessions_table(visit, &sessions)))
         (administration)
     };
-    Ok(visit.show(Page::new(Place::Access, "Access").body(body)))
+    Ok(Page::new(Place::Access, "Access").body(body))
 }
 
 /// Whether a session belongs to whoever looks.
@@ -77,14 +89,14 @@ fn section(title: &str, detail: &str, content: Markup) -> Markup {
     }
 }
 
-fn own_password(visit: &Visit) -> Markup {
+fn own_password(visit: &Visit, shown: Shown<'_>) -> Markup {
     let form = post(
         visit,
         "/access/password",
         html! {
             div .card .padded .fields {
-                (password_field("current", "Present password", "current-password", false))
-                (password_field("password", "New password", "new-password", true))
+                (password_field("current", "Present password", NewOrPresent::Present, shown))
+                (password_field("password", "New password", NewOrPresent::New, shown))
                 div .buttons { button .button type="submit" { "Change it" } }
             }
         },
@@ -92,31 +104,47 @@ fn own_password(visit: &Visit) -> Markup {
     section("Your password", "Your other sessions end when it changes.", form)
 }
 
-/// A field for a password.
-pub(super) fn password_field(id: &str, label: &str, kind: &str, is_new: bool) -> Markup {
-    let field = Field::new(id, label);
-    let hint = is_new.then(|| format!("{id}-hint"));
-    let input = html! {
-        input id=(id) name=(id) type="password" autocomplete=(kind) required aria-describedby=[hint];
+/// Which password is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NewOrPresent {
+    /// The one that holds.
+    Present,
+    /// One that is to hold from now on.
+    New,
+}
+
+/// A field for a password. It is never filled in.
+pub(super) fn password_field(
+    id: &str,
+    label: &str,
+    which: NewOrPresent,
+    shown: Shown<'_>,
+) -> Markup {
+    let field = Field::new(id, label).problem(shown.problem(id));
+    let (kind, field) = match which {
+        NewOrPresent::Present => ("current-password", field),
+        NewOrPresent::New => ("new-password", field.hint(html! { "12 characters or more." })),
     };
-    if is_new {
-        field.hint(html! { "12 characters or more." }).input(input)
-    } else {
-        field.input(input)
-    }
+    let described = field.description();
+    field.input(html! {
+        input id=(id) name=(id) type="password" autocomplete=(kind) required aria-describedby=[described];
+    })
 }
 
 /// A field for a role.
-pub(super) fn role_field(id: &str, chosen: Role) -> Markup {
+pub(super) fn role_field(id: &str, usual: Role, shown: Shown<'_>) -> Markup {
     let meaning = |role: Role| match role {
         Role::Viewer => "viewer: looks at everything",
         Role::Operator => "operator: also schedules and changes",
         Role::Admin => "admin: also manages access",
     };
-    Field::new(id, "Role").input(html! {
-        select id=(id) name="role" {
+    let chosen = shown.value("role").unwrap_or(usual.as_str());
+    let field = Field::new(id, "Role").problem(shown.problem("role"));
+    let described = field.description();
+    field.input(html! {
+        select id=(id) name="role" aria-describedby=[described] {
             @for role in Role::ALL {
-                option value=(role.as_str()) selected[role == chosen] { (meaning(role)) }
+                option value=(role.as_str()) selected[role.as_str() == chosen] { (meaning(role)) }
             }
         }
     })
@@ -147,18 +175,29 @@ fn users_table(visit: &Visit, users: &[User]) -> Markup {
     table("Users", &columns, &users.iter().map(row).collect::<Vec<_>>())
 }
 
-fn new_user(visit: &Visit) -> Markup {
+/// A field for the name of something new.
+fn name_field(id: &str, hint: Option<Markup>, shown: Shown<'_>) -> Markup {
+    let field = Field::new(id, "Name").problem(shown.problem("name"));
+    let field = match hint {
+        Some(hint) => field.hint(hint),
+        None => field,
+    };
+    let described = field.description();
+    field.input(html! {
+        input id=(id) name="name" value=[shown.value("name")] required autocomplete="off" autocapitalize="none"
+            spellcheck="false" maxlength="64" aria-describedby=[described];
+    })
+}
+
+fn new_user(visit: &Visit, shown: Shown<'_>) -> Markup {
     html! {
-        details .card .padded {
+        details .card .padded open[shown.is_refused()] {
             summary { "Add a user" }
             (post(visit, "/access/users", html! {
                 div .fields {
-                    (Field::new("new-user", "Name").input(html! {
-                        input #new-user name="name" required autocomplete="off" autocapitalize="none" spellcheck="false"
-                            maxlength="64";
-                    }))
-                    (role_field("new-role", Role::Viewer))
-                    (password_field("new-password", "Password", "new-password", true))
+                    (name_field("new-user", None, shown))
+                    (role_field("new-role", Role::Viewer, shown))
+                    (password_field("new-password", "Password", NewOrPresent::New, shown))
                     div .buttons { button .button .primary type="submit" { "Add the user" } }
                 }
             }))
@@ -188,9 +227,11 @@ fn tokens_table(visit: &Visit, tokens: &[Token]) -> Markup {
             .cell(plain(&token.created_by))
             .cell(date(token.expires_at))
             .cell(date(token.used_at))
-            .cell(post(visit, Link::to(format!("/access/tokens/{}/revoke", token.name)), html! {
-                button .button .small .danger type="submit" { "Revoke" span .hidden { " " (token.name) } }
-            }))
+            .cell(html! {
+                a .button .small .danger href=(visit.href(format!("/access/tokens/{}/revoke", token.name))) {
+                    "Revoke" span .hidden { " " (token.name) }
+                }
+            })
     };
     if tokens.is_empty() {
         return html! { p .muted { "There is none yet." } };
@@ -198,7 +239,7 @@ fn tokens_table(visit: &Visit, tokens: &[Token]) -> Markup {
     table("API tokens", &columns, &tokens.iter().map(row).collect::<Vec<_>>())
 }
 
-fn new_token(visit: &Visit) -> Markup {
+fn new_token(visit: &Visit, shown: Shown<'_>) -> Markup {
     let meaning = |scope: Scope| match scope {
         Scope::Read => "read: look at everything",
         Scope::Write => "write: also schedule and change",
@@ -207,29 +248,31 @@ fn new_token(visit: &Visit) -> Markup {
     };
     let lifetimes =
         [("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "a year"), ("", "no end")];
+    let days = shown.value("days").unwrap_or("90");
+    let lifetime = Field::new("days", "How long it is good").problem(shown.problem("days"));
+    let described = lifetime.description();
     html! {
-        details .card .padded {
+        details .card .padded open[shown.is_refused()] {
             summary { "Make a token" }
             (post(visit, "/access/tokens", html! {
                 div .fields {
-                    (Field::new("new-token", "Name").hint(html! { "The log calls it by this name." }).input(html! {
-                        input #new-token name="name" required autocomplete="off" autocapitalize="none" spellcheck="false"
-                            maxlength="64" aria-describedby="new-token-hint";
-                    }))
-                    fieldset {
+                    (name_field("new-token", Some(html! { "The log calls it by this name." }), shown))
+                    fieldset .wrong[shown.problem("scopes").is_some()] {
                         legend { "What it is good for" }
                         div .choices {
                             @for scope in Scope::ALL {
                                 label .choice {
-                                    input type="checkbox" name=(scope.as_str()) value="yes" checked[scope == Scope::Read];
+                                    input type="checkbox" name=(scope.as_str()) value="yes"
+                                        checked[shown.is_checked(scope.as_str(), scope == Scope::Read)];
                                     (meaning(scope))
                                 }
                             }
                         }
+                        @if let Some(problem) = shown.problem("scopes") { p .problem #scopes-problem { (problem) } }
                     }
-                    (Field::new("days", "How long it is good").input(html! {
-                        select #days name="days" {
-                            @for (days, text) in lifetimes { option value=(days) selected[days == "90"] { (text) } }
+                    (lifetime.input(html! {
+                        select #days name="days" aria-describedby=[described] {
+                            @for (count, text) in lifetimes { option value=(count) selected[count == days] { (text) } }
                         }
                     }))
                     div .buttons { button .button .primary type="submit" { "Make the token" } }
@@ -258,11 +301,11 @@ fn sessions_table(visit: &Visit, sessions: &[Session]) -> Markup {
             .cell(dates::date(&visit.dates, session.created_at))
             .cell(dates::date(&visit.dates, session.seen_at))
             .cell(dates::date(&visit.dates, session.expires_at))
-            .cell(post(visit, Link::to(format!("/access/sessions/{}/end", session.id)), html! {
-                button .button .small .danger type="submit" {
+            .cell(html! {
+                a .button .small .danger href=(visit.href(format!("/access/sessions/{}/end", session.id))) {
                     "End" span .hidden { " the session of " (session.owner.to_string()) }
                 }
-            }))
+            })
     };
     if sessions.is_empty() {
         return html! { p .muted { "There is none." } };

@@ -1,5 +1,6 @@
 //! What is done to many actions at once: said first, then done in the background, with its progress shown.
 
+use action_scheduler::scheduler::Deed;
 use action_scheduler::text::thousands;
 use action_scheduler::time::parse_date;
 use action_scheduler::{ActionId, Query, Status};
@@ -27,9 +28,9 @@ use crate::admin::visit::{Visit, safe_return};
 use crate::http::Problem;
 use crate::site::Site;
 
-/// What is done.
+/// What can be chosen to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Deed {
+pub(super) enum Choice {
     Rerun,
     RunNow,
     Reschedule,
@@ -37,79 +38,82 @@ pub(super) enum Deed {
     Delete,
 }
 
-impl Deed {
-    pub(super) const ALL: [Deed; 5] =
-        [Deed::Rerun, Deed::RunNow, Deed::Reschedule, Deed::Cancel, Deed::Delete];
+impl Choice {
+    pub(super) const ALL: [Choice; 5] =
+        [Choice::Rerun, Choice::RunNow, Choice::Reschedule, Choice::Cancel, Choice::Delete];
 
     /// As forms name it.
     pub(super) fn as_str(self) -> &'static str {
         match self {
-            Deed::Rerun => "rerun",
-            Deed::RunNow => "run",
-            Deed::Reschedule => "reschedule",
-            Deed::Cancel => "cancel",
-            Deed::Delete => "delete",
+            Choice::Rerun => "rerun",
+            Choice::RunNow => "run",
+            Choice::Reschedule => "reschedule",
+            Choice::Cancel => "cancel",
+            Choice::Delete => "delete",
         }
     }
 
     /// As people read it.
     pub(super) fn title(self) -> &'static str {
         match self {
-            Deed::Rerun => "Re-run",
-            Deed::RunNow => "Run now",
-            Deed::Reschedule => "Reschedule",
-            Deed::Cancel => "Cancel",
-            Deed::Delete => "Delete",
+            Choice::Rerun => "Re-run",
+            Choice::RunNow => "Run now",
+            Choice::Reschedule => "Reschedule",
+            Choice::Cancel => "Cancel",
+            Choice::Delete => "Delete",
         }
     }
 
-    /// What has been done to those that are done.
-    fn done(self) -> &'static str {
+    /// What is done then, at this date if it takes one.
+    fn deed(self, at: Timestamp) -> Deed {
         match self {
-            Deed::Rerun => "re-run",
-            Deed::RunNow => "due now",
-            Deed::Reschedule => "rescheduled",
-            Deed::Cancel => "canceled",
-            Deed::Delete => "deleted",
+            Choice::Rerun => Deed::Rerun,
+            Choice::RunNow => Deed::RunNow,
+            Choice::Reschedule => Deed::Reschedule(at),
+            Choice::Cancel => Deed::Cancel { reason: None },
+            Choice::Delete => Deed::Delete,
         }
     }
 
     /// To which it can be done.
     fn allows(self, status: Status) -> bool {
+        self.deed(Timestamp::MAX).allows(status)
+    }
+
+    /// What has been done to those that are done.
+    fn done(self) -> &'static str {
         match self {
-            Deed::Rerun => status.is_finished(),
-            Deed::RunNow | Deed::Reschedule => status == Status::Pending,
-            Deed::Cancel => !status.is_finished(),
-            Deed::Delete => status != Status::InProgress,
+            Choice::RunNow => "due now",
+            other => other.deed(Timestamp::MAX).done(),
         }
     }
 
     /// What it means, as a sentence.
     fn meaning(self) -> &'static str {
         match self {
-            Deed::Rerun => {
+            Choice::Rerun => {
                 "Each gets a new attempt, due now. Their chains, if they had one, are not touched."
             }
-            Deed::RunNow => "Each is due now. Recurring ones go on at the dates they had.",
-            Deed::Reschedule => "Each gets the date below.",
-            Deed::Cancel => {
+            Choice::RunNow => "Each is due now. Recurring ones go on at the dates they had.",
+            Choice::Reschedule => "Each gets the date below.",
+            Choice::Cancel => {
                 "None of them will run. What is running is not interrupted, but what it reports changes nothing any more. \
                  Chains of recurring ones end."
             }
-            Deed::Delete => {
+            Choice::Delete => {
                 "They are deleted with their logs. This cannot be undone. Chains of pending ones end."
             }
         }
     }
 
     fn is_grave(self) -> bool {
-        matches!(self, Deed::Cancel | Deed::Delete)
+        matches!(self, Choice::Cancel | Choice::Delete)
     }
 }
 
 /// What a form asks for.
 struct Asked {
-    deed: Deed,
+    deed: Choice,
     over: Over,
     date: String,
     back: Link,
@@ -131,10 +135,9 @@ impl Asked {
                 .map(|(_, value)| value.as_str())
                 .unwrap_or_default()
         };
-        let deed =
-            Deed::ALL.into_iter().find(|deed| deed.as_str() == value("deed")).ok_or_else(|| {
-                Problem::invalid("deed", "expected rerun, run, reschedule, cancel or delete")
-            })?;
+        let deed = Choice::ALL.into_iter().find(|deed| deed.as_str() == value("deed")).ok_or_else(
+            || Problem::invalid("deed", "expected rerun, run, reschedule, cancel or delete"),
+        )?;
         let view_text = value("view").to_owned();
         let over = match value("over") {
             "all" => {
@@ -185,7 +188,7 @@ impl Asked {
                     @for id in ids { (hidden("id", &id.to_string())) }
                 }
             }
-            @if self.deed == Deed::Reschedule { (date_field(visit, &self.date, problem)) }
+            @if self.deed == Choice::Reschedule { (date_field(visit, &self.date, problem)) }
         }
     }
 
@@ -328,16 +331,14 @@ pub(super) async fn start(
     let scheduler = site.acting_as(&caller);
     let all = Counted::of(&visit, &query).await?;
     let expected = all.is_exact().then(|| all.sum(|status| asked.deed.allows(status)));
-    let bulk = match asked.deed {
-        Deed::Rerun => scheduler.rerun_all(query),
-        Deed::RunNow => scheduler.run_all_now(query),
-        Deed::Cancel => scheduler.cancel_all(query, None),
-        Deed::Delete => scheduler.delete_all(query),
-        Deed::Reschedule => match asked.date(&visit) {
-            Ok(at) => scheduler.reschedule_all(query, at),
+    let at = match asked.deed {
+        Choice::Reschedule => match asked.date(&visit) {
+            Ok(at) => at,
             Err(problem) => return question(&visit, &asked, Some(problem)).await,
         },
+        _ => visit.dates.now,
     };
+    let bulk = scheduler.do_to_all(query, asked.deed.deed(at));
     let title = format!("{} many actions", asked.deed.title());
     let job = Job::new(title, asked.deed.done(), expected, asked.back.as_str(), visit.dates.now);
     let id = site.jobs().start(job, bulk)?;

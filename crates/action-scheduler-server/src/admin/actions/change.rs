@@ -1,7 +1,8 @@
 //! What is done to one action: the questions before, and the deeds.
 
+use action_scheduler::scheduler::Deed;
 use action_scheduler::time::parse_date;
-use action_scheduler::{Action, Status};
+use action_scheduler::{Action, ActionId, Status};
 use axum::extract::{Form, Path, Query};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -9,13 +10,13 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::one::id_of;
-use crate::access::Operator;
+use crate::access::{Caller, Operator};
 use crate::admin::components::confirm::{Confirm, confirm};
 use crate::admin::components::dates::{absolute, relative};
 use crate::admin::components::form::{Field, hidden};
 use crate::admin::components::status::mark_of;
 use crate::admin::components::{args, text};
-use crate::admin::flash::{Deed, Flash};
+use crate::admin::flash::{Deed as Said, Flash};
 use crate::admin::layout::{Page, Place};
 use crate::admin::link::Link;
 use crate::admin::trouble::Trouble;
@@ -172,6 +173,25 @@ fn question(visit: &Visit, title: &str, body: Markup) -> Page {
     Page::new(Place::Actions, title).below(visit.href("/actions"), "Actions").body(body)
 }
 
+/// Does something to an action, and goes back to where that was asked for.
+async fn changed(
+    visit: &Visit,
+    caller: &Caller,
+    id: ActionId,
+    deed: &Deed,
+    back: Link,
+) -> Result<Response, Trouble> {
+    visit.site.acting_as(caller).do_to(id, deed).await?;
+    let said = match deed {
+        Deed::Cancel { .. } => Said::Canceled,
+        Deed::Delete => Said::Deleted,
+        Deed::Rerun => Said::Rerun,
+        Deed::RunNow => Said::RunNow,
+        Deed::Reschedule(_) => Said::Rescheduled,
+    };
+    Ok(visit.back_with(back, Flash::of(said, id.get())))
+}
+
 /// Cancels it.
 pub(super) async fn cancel(
     visit: Visit,
@@ -180,8 +200,8 @@ pub(super) async fn cancel(
     Form(back): Form<Return>,
 ) -> Result<Response, Trouble> {
     let id = id_of(&id)?;
-    visit.site.acting_as(&caller).cancel(id).await?;
-    Ok(visit.back_with(back.or(format!("/actions/{id}")), Flash::of(Deed::Canceled, id.get())))
+    let back = back.or(format!("/actions/{id}"));
+    changed(&visit, &caller, id, &Deed::Cancel { reason: None }, back).await
 }
 
 /// Deletes it.
@@ -192,14 +212,13 @@ pub(super) async fn delete(
     Form(back): Form<Return>,
 ) -> Result<Response, Trouble> {
     let id = id_of(&id)?;
-    visit.site.acting_as(&caller).delete(id).await?;
     // Its own page is no more.
     let own = format!("/actions/{id}");
     let back = match back.or("/actions") {
         link if link.as_str() == own => "/actions".into(),
         link => link,
     };
-    Ok(visit.back_with(back, Flash::of(Deed::Deleted, id.get())))
+    changed(&visit, &caller, id, &Deed::Delete, back).await
 }
 
 /// Makes it due now.
@@ -210,8 +229,7 @@ pub(super) async fn run(
     Form(back): Form<Return>,
 ) -> Result<Response, Trouble> {
     let id = id_of(&id)?;
-    visit.site.acting_as(&caller).run_now(id).await?;
-    Ok(visit.back_with(back.or(format!("/actions/{id}")), Flash::of(Deed::RunNow, id.get())))
+    changed(&visit, &caller, id, &Deed::RunNow, back.or(format!("/actions/{id}"))).await
 }
 
 /// Gives it a new attempt.
@@ -222,8 +240,7 @@ pub(super) async fn rerun(
     Form(back): Form<Return>,
 ) -> Result<Response, Trouble> {
     let id = id_of(&id)?;
-    visit.site.acting_as(&caller).rerun(id).await?;
-    Ok(visit.back_with(back.or(format!("/actions/{id}")), Flash::of(Deed::Rerun, id.get())))
+    changed(&visit, &caller, id, &Deed::Rerun, back.or(format!("/actions/{id}"))).await
 }
 
 /// Another date, as it was typed.
@@ -245,10 +262,7 @@ pub(super) async fn reschedule(
     let id = id_of(&id)?;
     let back = new.back.or(format!("/actions/{id}"));
     match parse_date(&new.date, visit.dates.now, &visit.dates.zone) {
-        Ok(at) => {
-            visit.site.acting_as(&caller).reschedule(id, at).await?;
-            Ok(visit.back_with(back, Flash::of(Deed::Rescheduled, id.get())))
-        }
+        Ok(at) => changed(&visit, &caller, id, &Deed::Reschedule(at), back).await,
         Err(error) => {
             let action = visit.site.scheduler().fetch(id).await?;
             Ok(reschedule_page(&visit, &action, back, &new.date, Some(error.to_string())))
@@ -276,5 +290,5 @@ pub(super) async fn note(
         return Err(Problem::invalid("text", "expected a note of 1 to 2,000 characters").into());
     }
     visit.site.acting_as(&caller).note(id, note).await?;
-    Ok(visit.back_with(format!("/actions/{id}"), Flash::of(Deed::Noted, id.get())))
+    Ok(visit.back_with(format!("/actions/{id}"), Flash::of(Said::Noted, id.get())))
 }

@@ -391,7 +391,7 @@ fn bulk_bar(visit: &Visit, view: &View) -> Markup {
                 div .field {
                     label for="deed" { "With many" }
                     select #deed name="deed" {
-                        @for deed in super::bulk::Deed::ALL { option value=(deed.as_str()) { (deed.title()) } }
+                        @for deed in super::bulk::Choice::ALL { option value=(deed.as_str()) { (deed.title()) } }
                     }
                 }
                 fieldset .choices {

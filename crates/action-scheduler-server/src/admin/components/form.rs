@@ -50,6 +50,14 @@ impl<'a> Field<'a> {
         self
     }
 
+    /// The ids of what describes the input, if anything does: for its `aria-describedby`.
+    pub(in crate::admin) fn description(&self) -> Option<String> {
+        let parts = [(self.problem.is_some(), "problem"), (self.hint.is_some(), "hint")];
+        let ids = parts.iter().filter(|(is_there, _)| *is_there);
+        let ids: Vec<String> = ids.map(|(_, part)| format!("{}-{part}", self.id)).collect();
+        (!ids.is_empty()).then(|| ids.join(" "))
+    }
+
     /// The field around its input.
     pub(in crate::admin) fn input(self, input: Markup) -> Markup {
         html! {

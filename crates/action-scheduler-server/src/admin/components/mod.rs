@@ -1,7 +1,5 @@
 //! What pages are made of. A component takes plain values and gives [`maud::Markup`]; it asks no store.
 
-#![allow(dead_code, reason = "pages that use the rest of them follow")]
-
 pub(super) mod args;
 pub(super) mod chart;
 pub(super) mod confirm;

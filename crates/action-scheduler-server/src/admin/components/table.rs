@@ -52,24 +52,17 @@ impl Column {
 pub(in crate::admin) struct Row {
     cells: Vec<Markup>,
     key: String,
-    class: &'static str,
 }
 
 impl Row {
     /// A row with a key of its own, by which a live page finds it again.
     pub(in crate::admin) fn new(key: impl ToString) -> Self {
-        Self { cells: Vec::new(), key: key.to_string(), class: "" }
+        Self { cells: Vec::new(), key: key.to_string() }
     }
 
     /// The same, with one more cell.
     pub(in crate::admin) fn cell(mut self, cell: Markup) -> Self {
         self.cells.push(cell);
-        self
-    }
-
-    /// The same, with this class.
-    pub(in crate::admin) fn class(mut self, class: &'static str) -> Self {
-        self.class = class;
         self
     }
 }
@@ -87,7 +80,7 @@ pub(in crate::admin) fn table(caption: &str, columns: &[Column], rows: &[Row]) -
                 } }
                 tbody {
                     @for row in rows {
-                        tr data-key=(row.key) class=[some(row.class)] {
+                        tr data-key=(row.key) {
                             @for (cell, column) in row.cells.iter().zip(columns) {
                                 td class=[some(column.class)] data-label=[some(column.label)] { (cell) }
                             }

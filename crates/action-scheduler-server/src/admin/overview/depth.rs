@@ -108,3 +108,87 @@ fn read(record: &Record) -> Option<(Timestamp, Depth)> {
     let at = Timestamp::from_second(record.key.parse().ok()?).ok()?;
     Some((at, serde_json::from_str(&record.body).ok()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use action_scheduler::time::Clock;
+    use action_scheduler::{Scheduler, Store};
+    use jiff::SignedDuration;
+    use testkit::MemoryStore;
+
+    use super::*;
+    use crate::config::ServerConfig;
+
+    fn site() -> (Site, Clock) {
+        let clock = Clock::manual(testkit::conformance::NOON.parse().unwrap());
+        let scheduler = Scheduler::builder(Arc::new(MemoryStore::new(clock.clone()))).build();
+        let config = ServerConfig::default();
+        let address = config.listen;
+        (Site::new(scheduler, config, address), clock)
+    }
+
+    async fn late(site: &Site) {
+        let scheduler = site.scheduler();
+        scheduler.schedule_single(scheduler.now(), "task", ()).await.unwrap();
+    }
+
+    async fn seen(site: &Site, period: Period) -> Vec<Option<u64>> {
+        let slots = period.slots(site.scheduler().now());
+        let depths = depths(site, period, &slots).await.unwrap();
+        depths.into_iter().map(|depth| depth.map(|depth| depth.past_due)).collect()
+    }
+
+    #[tokio::test]
+    async fn each_slot_shows_the_deepest_that_was_seen_in_it() {
+        let (site, clock) = site();
+        assert!(seen(&site, Period::Hour).await.iter().all(Option::is_none));
+        late(&site).await;
+        sample(&site).await.unwrap();
+        clock.advance(SignedDuration::from_mins(3));
+        late(&site).await;
+        late(&site).await;
+        sample(&site).await.unwrap();
+        let hour = seen(&site, Period::Hour).await;
+        assert_eq!(hour[56..], [Some(1), None, None, Some(3)]);
+        assert!(hour[..56].iter().all(Option::is_none));
+        assert_eq!(seen(&site, Period::Day).await.pop(), Some(Some(3)));
+        // Of an hour the latest look counts, and it is within two hours of the week.
+        assert_eq!(seen(&site, Period::Week).await.pop(), Some(Some(3)));
+    }
+
+    #[tokio::test]
+    async fn a_look_is_forgotten_after_as_long_as_its_figures_are_kept() {
+        let (site, clock) = site();
+        late(&site).await;
+        sample(&site).await.unwrap();
+        clock.advance(SignedDuration::from_hours(27));
+        assert!(seen(&site, Period::Day).await.iter().all(Option::is_none));
+        let week = seen(&site, Period::Week).await;
+        assert_eq!(week.iter().flatten().count(), 1);
+    }
+
+    #[tokio::test]
+    async fn it_is_looked_at_once_when_the_server_begins_and_until_it_stops() {
+        let (site, _) = site();
+        let shutdown = Shutdown::new();
+        let keeping = tokio::spawn(keep(site.clone(), shutdown.clone()));
+        let query = || RecordsQuery::new(kind(Resolution::Minute).unwrap());
+        while site.scheduler().store().records(query()).await.unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        shutdown.stop();
+        keeping.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_is_no_depth() {
+        let (site, _) = site();
+        let kind = kind(Resolution::Minute).unwrap();
+        let puts = ["x", "000000000001"].map(|key| PutRecord::new(kind.clone(), key, "[]"));
+        let store: &Arc<dyn Store> = site.scheduler().store();
+        store.put_records(puts.to_vec()).await.unwrap();
+        assert!(seen(&site, Period::Hour).await.iter().all(Option::is_none));
+    }
+}

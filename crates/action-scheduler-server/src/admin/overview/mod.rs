@@ -55,20 +55,21 @@ pub(super) async fn show(visit: Visit, Query(asked): Query<Asked>) -> Result<Res
     let together = query(FiguresOf::Together, period.resolution(), None);
     let each = query(FiguresOf::EachHook, period.resolution_of_hooks(), Some(MOST_FIGURES));
     let latest = ActionQuery::new().status(Status::Failed).order(OrderBy::Date, Order::Descending);
-    let (stats, runners, figures, each, depths, failed) = tokio::try_join!(
+    let (stats, runners, figures, each, depths, failed, incidents) = tokio::try_join!(
         scheduler.stats(),
         scheduler.runners(),
         scheduler.figures(together),
         scheduler.figures(each),
         depth::depths(&visit.site, period, &slots),
         scheduler.query(latest.limit(5)),
+        visit.site.incidents(),
     )?;
     let reasons = scheduler.logs_of(failed.iter().map(|action| action.id).collect()).await?;
     let counts = by_slot(period, &slots, &figures);
     let hooks = hooks::by_hook(each);
     let body = html! {
         div #now data-live="now" .stack {
-            (now::warnings(&visit, &stats, &runners))
+            (now::warnings(&visit, &stats, &runners, &incidents))
             (now::figures(&visit, &stats, &runners))
         }
         div #charts data-live="charts" .stack {

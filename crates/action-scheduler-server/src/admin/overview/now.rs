@@ -14,6 +14,10 @@ use crate::admin::components::text::{name, plain};
 use crate::admin::components::tile::{Tile, Tone, tiles};
 use crate::admin::link::Link;
 use crate::admin::visit::Visit;
+use crate::observe::alerts::Incident;
+
+/// How many alerts are shown.
+const INCIDENTS: usize = 5;
 
 /// The four figures.
 pub(super) fn figures(visit: &Visit, stats: &Stats, runners: &[Runner]) -> Markup {
@@ -67,10 +71,24 @@ pub(super) fn figures(visit: &Visit, stats: &Stats, runners: &[Runner]) -> Marku
 }
 
 /// What needs a look, each with where to look.
-pub(super) fn warnings(visit: &Visit, stats: &Stats, runners: &[Runner]) -> Markup {
+pub(super) fn warnings(
+    visit: &Visit,
+    stats: &Stats,
+    runners: &[Runner],
+    incidents: &[Incident],
+) -> Markup {
     let silent = runners.iter().filter(|runner| !is_alive(runner, visit.dates.now)).count();
     let paused = stats.chains.get(&ChainState::Paused).copied().unwrap_or_default();
     html! {
+        @for incident in incidents.iter().take(INCIDENTS) {
+            div .notice .bad { (icon(Icon::Warning)) p {
+                strong { (plain(&incident.trouble.summary)) } " Told " (relative(&visit.dates, incident.begun_at)) ". "
+                a href=(visit.href(incident.trouble.path.as_str())) { "Look at it" }
+            } }
+        }
+        @if incidents.len() > INCIDENTS {
+            p .muted { "And " (incidents.len() - INCIDENTS) " more alerts." }
+        }
         @if runners.is_empty() {
             div .notice .bad { (icon(Icon::Warning)) p {
                 strong { "No runner is known." } " Nothing takes actions from this store. Start one with "

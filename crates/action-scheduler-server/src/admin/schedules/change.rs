@@ -1,7 +1,7 @@
 //! What people do to chains.
 
 use action_scheduler::store::ChainState;
-use action_scheduler::{ChainId, Error, Scheduler};
+use action_scheduler::{ChainId, Error};
 use axum::extract::{Form, Path};
 use axum::response::Response;
 use maud::html;
@@ -59,19 +59,9 @@ pub(super) async fn run(
     Path(id): Path<String>,
     Form(sent): Form<Sent>,
 ) -> Result<Response, Trouble> {
-    let line = find(&visit, &id, 5).await?;
-    let scheduler: Scheduler = visit.site.acting_as(&caller);
-    let Some(head) = line.head().filter(|_| line.next().is_some()) else {
-        let state = line.chain.state;
-        let why = match state {
-            ChainState::Active => "its instance is running".to_owned(),
-            ChainState::Paused | ChainState::Ended => format!("it is {state}"),
-        };
-        let detail = format!("chain {id} has no pending instance to run now: {why}");
-        return Err(Problem::conflict(detail).into());
-    };
-    scheduler.run_now(head.id).await?;
-    Ok(done(&visit, line.chain.id, &sent, Deed::ChainRunNow))
+    let id = read(&id)?;
+    visit.site.acting_as(&caller).run_chain(id).await?;
+    Ok(done(&visit, id, &sent, Deed::ChainRunNow))
 }
 
 pub(super) async fn ask_to_end(visit: Visit, Path(id): Path<String>) -> Result<Response, Trouble> {

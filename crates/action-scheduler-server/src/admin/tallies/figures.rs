@@ -1,9 +1,7 @@
 //! What a hook did lately: attempts, failures, how long they took, how late they started.
 
-use std::time::Duration;
-
 use action_scheduler::Hook;
-use action_scheduler::store::{FigureCounts, FiguresOf, FiguresQuery, Histogram, Resolution};
+use action_scheduler::store::{FigureCounts, Histogram};
 use action_scheduler::text::thousands;
 use maud::{Markup, html};
 
@@ -12,28 +10,12 @@ use crate::admin::components::table::{Column, Row, table};
 use crate::admin::components::text;
 use crate::admin::trouble::Trouble;
 use crate::admin::visit::Visit;
+use crate::site::lately;
 
-/// How far back is looked, and how that is called.
-const SPANS: [(&str, Duration); 2] =
-    [("Last hour", Duration::from_secs(3600)), ("Last day", Duration::from_secs(24 * 3600))];
-
-/// The figures of a hook, as a table: a line for each span.
+/// The figures of a hook, as a table: a line for each time that is looked back over.
 pub(super) async fn figures(visit: &Visit, hook: &Hook) -> Result<Markup, Trouble> {
-    let mut rows = Vec::new();
-    for (name, span) in SPANS {
-        let query = FiguresQuery {
-            resolution: Resolution::Minute,
-            from: visit.dates.now - span,
-            to: visit.dates.now + Duration::from_secs(60),
-            of: FiguresOf::Hook(hook.clone()),
-            limit: None,
-        };
-        let mut counts = FigureCounts::default();
-        for figure in visit.site.scheduler().figures(query).await? {
-            counts.add(&figure.counts);
-        }
-        rows.push(row(name, &counts));
-    }
+    let lately = lately::of_hook(visit.site.scheduler(), hook).await?;
+    let rows = [row("Last hour", &lately.hour), row("Last day", &lately.day)];
     let columns = [
         Column::new("Time"),
         Column::number("Attempts"),

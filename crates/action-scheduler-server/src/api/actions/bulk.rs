@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use action_scheduler::scheduler::Bulk;
+use action_scheduler::scheduler::Deed;
 use action_scheduler::{ActionId, Query, Scheduler};
 use axum::Json;
 use axum::extract::State;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::filter::Filter;
-use crate::access::Operator;
+use crate::access::{Caller, Operator};
 use crate::api::schedule::SentDate;
 use crate::http::{Body, FromParameters, Given, OptionalBody, Parameters, Problem};
 use crate::site::Site;
@@ -105,9 +105,7 @@ pub(super) async fn cancel_actions(
         return Err(Problem::invalid("reason", "longer than 1000 characters"));
     }
     let reason = sent.reason.filter(|reason| !reason.trim().is_empty());
-    let scheduler = site.acting_as(&caller);
-    let change = |query| scheduler.cancel_all(query, reason);
-    Change { site: &site, meant, ids: sent.ids }.run(change).await
+    Change { site: &site, caller: &caller, meant, ids: sent.ids }.run(Deed::Cancel { reason }).await
 }
 
 /// Delete many actions
@@ -127,8 +125,7 @@ pub(super) async fn delete_actions(
     Parameters(meant): Parameters<(Filter, Extent)>,
     OptionalBody(sent): OptionalBody<Ids>,
 ) -> Result<Json<BulkReport>, Problem> {
-    let scheduler = site.acting_as(&caller);
-    Change { site: &site, meant, ids: sent.ids }.run(|query| scheduler.delete_all(query)).await
+    Change { site: &site, caller: &caller, meant, ids: sent.ids }.run(Deed::Delete).await
 }
 
 /// Re-run many actions
@@ -149,8 +146,7 @@ pub(super) async fn rerun_actions(
     Parameters(meant): Parameters<(Filter, Extent)>,
     OptionalBody(sent): OptionalBody<Ids>,
 ) -> Result<Json<BulkReport>, Problem> {
-    let scheduler = site.acting_as(&caller);
-    Change { site: &site, meant, ids: sent.ids }.run(|query| scheduler.rerun_all(query)).await
+    Change { site: &site, caller: &caller, meant, ids: sent.ids }.run(Deed::Rerun).await
 }
 
 /// Run many actions now
@@ -171,8 +167,7 @@ pub(super) async fn run_actions(
     Parameters(meant): Parameters<(Filter, Extent)>,
     OptionalBody(sent): OptionalBody<Ids>,
 ) -> Result<Json<BulkReport>, Problem> {
-    let scheduler = site.acting_as(&caller);
-    Change { site: &site, meant, ids: sent.ids }.run(|query| scheduler.run_all_now(query)).await
+    Change { site: &site, caller: &caller, meant, ids: sent.ids }.run(Deed::RunNow).await
 }
 
 /// Reschedule many actions
@@ -193,20 +188,19 @@ pub(super) async fn reschedule_actions(
     Body(sent): Body<Postponement>,
 ) -> Result<Json<BulkReport>, Problem> {
     let at = SentDate::new(sent.at, sent.time_zone).read(site.scheduler())?;
-    let scheduler = site.acting_as(&caller);
-    let change = |query| scheduler.reschedule_all(query, at);
-    Change { site: &site, meant, ids: sent.ids }.run(change).await
+    Change { site: &site, caller: &caller, meant, ids: sent.ids }.run(Deed::Reschedule(at)).await
 }
 
 /// A change to many actions, before it is known which change.
 struct Change<'a> {
     site: &'a Site,
+    caller: &'a Caller,
     meant: (Filter, Extent),
     ids: Option<Vec<ActionId>>,
 }
 
 impl Change<'_> {
-    async fn run(self, begin: impl FnOnce(Query) -> Bulk) -> Result<Json<BulkReport>, Problem> {
+    async fn run(self, deed: Deed) -> Result<Json<BulkReport>, Problem> {
         let begun = Instant::now();
         let (filter, extent) = &self.meant;
         let query = self.query(self.site.scheduler())?;
@@ -214,7 +208,7 @@ impl Change<'_> {
         let limit = u64::from(extent.limit.unwrap_or(LIMIT));
         // What a request may take, with room for the last batch.
         let time = self.site.config().limits.time / 2;
-        let mut bulk = begin(query);
+        let mut bulk = self.site.acting_as(self.caller).do_to_all(query, deed);
         let mut report = BulkReport { changed: 0, passed_over: 0, more: false };
         while let Some(progress) = bulk.next().await? {
             (report.changed, report.passed_over) = (progress.done, progress.passed_over);

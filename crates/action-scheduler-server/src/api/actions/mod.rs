@@ -2,6 +2,7 @@
 
 mod bulk;
 mod create;
+mod export;
 mod filter;
 mod list;
 mod new;
@@ -19,6 +20,7 @@ pub(super) fn routes() -> OpenApiRouter<Site> {
     OpenApiRouter::new()
         .routes(routes!(create::create_action, list::list_actions))
         .routes(routes!(create::create_actions))
+        .routes(routes!(export::export_actions))
         .routes(routes!(bulk::cancel_actions))
         .routes(routes!(bulk::delete_actions))
         .routes(routes!(bulk::rerun_actions))

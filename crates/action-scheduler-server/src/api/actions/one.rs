@@ -1,13 +1,14 @@
 //! One action: look at it, and change what becomes of it.
 
 use action_scheduler::ActionId;
+use action_scheduler::scheduler::Deed;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::access::{Operator, Viewer};
+use crate::access::{Caller, Operator, Viewer};
 use crate::api::schedule::SentDate;
 use crate::api::shapes::{ActionShape, LogEntryShape};
 use crate::http::{Body, Named, Problem};
@@ -70,7 +71,7 @@ pub(super) async fn delete_action(
     Operator(caller): Operator,
     Named(id): Named<ActionId>,
 ) -> Result<StatusCode, Problem> {
-    site.acting_as(&caller).delete(id).await?;
+    site.acting_as(&caller).do_to(id, &Deed::Delete).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -135,8 +136,7 @@ pub(super) async fn cancel_action(
     Operator(caller): Operator,
     Named(id): Named<ActionId>,
 ) -> Result<Json<ActionShape>, Problem> {
-    site.acting_as(&caller).cancel(id).await?;
-    shown(&site, id).await
+    changed(&site, &caller, id, &Deed::Cancel { reason: None }).await
 }
 
 /// Re-run an action
@@ -154,8 +154,7 @@ pub(super) async fn rerun_action(
     Operator(caller): Operator,
     Named(id): Named<ActionId>,
 ) -> Result<Json<ActionShape>, Problem> {
-    site.acting_as(&caller).rerun(id).await?;
-    shown(&site, id).await
+    changed(&site, &caller, id, &Deed::Rerun).await
 }
 
 /// Run an action now
@@ -173,8 +172,7 @@ pub(super) async fn run_action(
     Operator(caller): Operator,
     Named(id): Named<ActionId>,
 ) -> Result<Json<ActionShape>, Problem> {
-    site.acting_as(&caller).run_now(id).await?;
-    shown(&site, id).await
+    changed(&site, &caller, id, &Deed::RunNow).await
 }
 
 /// Reschedule an action
@@ -195,8 +193,18 @@ pub(super) async fn reschedule_action(
     Body(date): Body<SentDate>,
 ) -> Result<Json<ActionShape>, Problem> {
     let at = date.read(site.scheduler())?;
-    site.acting_as(&caller).reschedule(id, at).await?;
-    shown(&site, id).await
+    changed(&site, &caller, id, &Deed::Reschedule(at)).await
+}
+
+/// Does something to an action, and shows it as it is then.
+async fn changed(
+    site: &Site,
+    caller: &Caller,
+    id: ActionId,
+    deed: &Deed,
+) -> Result<Json<ActionShape>, Problem> {
+    site.acting_as(caller).do_to(id, deed).await?;
+    shown(site, id).await
 }
 
 async fn shown(site: &Site, id: ActionId) -> Result<Json<ActionShape>, Problem> {

@@ -71,10 +71,15 @@ pub(crate) enum StatusName {
 impl ActionShape {
     /// An action as it is seen at this moment, without what is masked.
     pub(crate) fn new(site: &Site, action: &Action, now: Timestamp) -> Self {
+        Self::with_args(action, site.shown_args(&action.hook, &action.args).into_owned(), now)
+    }
+
+    /// An action as it is seen at this moment, with the args that may be shown.
+    pub(crate) fn with_args(action: &Action, args: Args, now: Timestamp) -> Self {
         Self {
             id: action.id.get(),
             hook: action.hook.clone(),
-            args: site.shown_args(&action.hook, &action.args).into_owned(),
+            args,
             group: action.group.clone(),
             status: action.status,
             past_due: action.is_past_due(now),

@@ -3,6 +3,7 @@
 mod action;
 mod chain;
 mod claim;
+mod lately;
 mod log;
 mod policy;
 mod runner;
@@ -11,6 +12,7 @@ mod schedule;
 pub(crate) use self::action::{ActionShape, StatusName};
 pub(crate) use self::chain::{ChainShape, ChainStateName};
 pub(crate) use self::claim::ClaimShape;
+pub(crate) use self::lately::FiguresShape;
 pub(crate) use self::log::LogEntryShape;
 pub(crate) use self::policy::PolicyShape;
 pub(crate) use self::runner::RunnerShape;

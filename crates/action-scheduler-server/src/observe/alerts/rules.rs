@@ -138,7 +138,7 @@ impl Rules {
                 actions(view.past_due),
                 late.as_mins()
             ),
-            path: "/actions?view=past-due&order=date".to_owned(),
+            path: "/actions?status=past-due".to_owned(),
         })
     }
 
@@ -151,7 +151,7 @@ impl Rules {
                 kind: TroubleKind::FailureRate,
                 summary: rule.in_words(&format!("of {hook:?}"), *attempts),
                 path: format!(
-                    "/actions?view=failed&hook={}",
+                    "/actions?status=failed&hook={}",
                     percent_encoding::utf8_percent_encode(
                         hook.as_str(),
                         percent_encoding::NON_ALPHANUMERIC
@@ -169,7 +169,7 @@ impl Rules {
                 key: "failures".to_owned(),
                 kind: TroubleKind::FailureRate,
                 summary: rule.in_words("of all hooks", all),
-                path: "/actions?view=failed".to_owned(),
+                path: "/actions?status=failed".to_owned(),
             });
         }
         troubles

@@ -3,6 +3,7 @@
 mod actions;
 mod bulk;
 mod one;
+mod overview;
 mod pages;
 
 use action_scheduler::{ActionId, Args, Hook, NewAction, Schedule, Scheduler};

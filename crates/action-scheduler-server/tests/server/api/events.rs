@@ -1,5 +1,8 @@
 //! The stream of changes.
 
+use std::time::Duration;
+
+use action_scheduler::{ActionId, Scheduler};
 use reqwest::Response;
 use serde_json::{Value, json};
 
@@ -87,6 +90,26 @@ async fn that_something_changed_is_told_without_saying_what() {
     let (event, id, data) = events.next().await;
     assert_eq!(event, "changed");
     assert!(!id.is_empty() && data["events"].as_u64().is_some(), "{id} {data}");
+}
+
+#[tokio::test]
+async fn what_others_change_in_the_store_is_told_too() {
+    let server = Running::start().await;
+    // Another process, of which this one hears nothing.
+    let other = Scheduler::builder(server.scheduler.store().clone()).build();
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(server.create(json!({"hook": "a"})).await);
+    }
+    server.look("/status").await;
+    let mut events = Events::of(&server, "?actions=true", None).await;
+    assert_eq!(events.next().await.0, "hello");
+    for id in ids {
+        other.cancel(ActionId::new(id).unwrap()).await.unwrap();
+        let told = tokio::time::timeout(Duration::from_secs(60), events.next()).await;
+        let (event, _, data) = told.expect("it is told");
+        assert_eq!((event.as_str(), data), ("changed", json!({"events": 0})));
+    }
 }
 
 #[tokio::test]

@@ -5,6 +5,8 @@ mod bad_input;
 mod chains;
 mod document;
 mod events;
+mod exports;
+mod hooks;
 mod lists;
 mod once;
 mod webhooks;

@@ -7,48 +7,34 @@ mod file;
 
 use std::collections::VecDeque;
 
-use action_scheduler::query::{Order, OrderBy};
+use action_scheduler::query::OrderBy;
 use action_scheduler::{Action, Query, Scheduler};
-use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::Query as UrlQuery;
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use futures_util::{StreamExt as _, stream};
 
-use self::file::{Format, Writer};
-use super::actions::View;
-use super::trouble::Trouble;
-use super::visit::Visit;
+pub(crate) use self::file::Format;
+use self::file::Writer;
 use crate::site::Site;
 
 /// How many actions are read at once.
 const PAGE: u32 = 1000;
 
-pub(super) fn routes() -> Router<Site> {
-    Router::new().route("/actions/export", get(download))
-}
-
-/// Which file: `?format=csv`, with the keys of the list of actions.
-async fn download(
-    visit: Visit,
-    UrlQuery(pairs): UrlQuery<Vec<(String, String)>>,
-) -> Result<Response, Trouble> {
-    let format = pairs.iter().find(|(key, _)| key == "format").map(|(_, format)| format.as_str());
-    let format: Format = format.unwrap_or("csv").parse()?;
-    let query = whole(View::read(&pairs)?.query(&visit.dates)?);
-    let now = visit.dates.now.strftime("%Y-%m-%dT%H%M%SZ");
-    let name = format!("attachment; filename=\"actions-{now}.{}\"", format.extension());
+/// The actions a query asks for, as a file to be kept. Its page and what it looks within do not count.
+pub(crate) fn file(site: Site, query: Query, format: Format) -> Response {
+    let now = site.scheduler().now();
+    let named_after = now.strftime("%Y-%m-%dT%H%M%SZ");
+    let name = format!("attachment; filename=\"actions-{named_after}.{}\"", format.extension());
     let headers = [
         (CONTENT_TYPE, format.media_type().to_owned()),
         (CONTENT_DISPOSITION, name),
         (CACHE_CONTROL, "no-store".to_owned()),
     ];
-    let pages = Pages::new(visit.site.clone(), query, format);
+    let pages = Pages::new(site, whole(query), Writer::new(format, now));
     let body = stream::unfold(pages, async |mut pages| Some((pages.next().await?, pages)));
     // What compresses it asks once more after the end.
-    Ok((headers, Body::from_stream(body.fuse())).into_response())
+    (headers, Body::from_stream(body.fuse())).into_response()
 }
 
 /// The same question for all pages, in an order that an index serves: that of the list if it is by date, else by id.
@@ -57,7 +43,7 @@ fn whole(query: Query) -> Query {
         OrderBy::Date => OrderBy::Date,
         _ => OrderBy::Id,
     };
-    let order: Order = query.order;
+    let order = query.order;
     Query { after: None, offset: 0, within: None, ..query }.order(by, order).limit(PAGE)
 }
 
@@ -71,8 +57,7 @@ struct Pages {
 }
 
 impl Pages {
-    fn new(site: Site, query: Query, format: Format) -> Self {
-        let writer = Writer::new(format);
+    fn new(site: Site, query: Query, writer: Writer) -> Self {
         let ready = VecDeque::from([writer.head()]);
         Self { site, query: Some(query), writer, ready }
     }

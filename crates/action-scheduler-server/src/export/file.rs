@@ -6,18 +6,27 @@ use action_scheduler::{Action, Invalid};
 use axum::body::Bytes;
 use jiff::Timestamp;
 
+use crate::api::ActionShape;
+
 /// A kind of file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+pub(crate) enum Format {
     /// A header and a line for each action, for spreadsheets.
     Csv,
-    /// An array of objects.
+    /// An array of objects, as the API gives them.
     Json,
-    /// An object on each line.
+    /// Such an object on each line.
     Ndjson,
 }
 
 impl Format {
+    /// The kind that goes by this media type, if one does.
+    pub(crate) fn of_media_type(essence: &str) -> Option<Self> {
+        [Format::Csv, Format::Json, Format::Ndjson]
+            .into_iter()
+            .find(|format| format.media_type().split(';').next() == Some(essence))
+    }
+
     pub(super) fn extension(self) -> &'static str {
         match self {
             Format::Csv => "csv",
@@ -68,12 +77,14 @@ const FIELDS: [&str; 14] = [
 /// Writes a file part by part.
 pub(super) struct Writer {
     format: Format,
+    now: Timestamp,
     is_first: bool,
 }
 
 impl Writer {
-    pub(super) fn new(format: Format) -> Self {
-        Self { format, is_first: true }
+    /// Of a file of this kind, about how things are now.
+    pub(super) fn new(format: Format, now: Timestamp) -> Self {
+        Self { format, now, is_first: true }
     }
 
     /// What comes before the first action.
@@ -85,7 +96,7 @@ impl Writer {
         }
     }
 
-    /// Some actions.
+    /// Some actions, whose args may be shown.
     pub(super) fn page(&mut self, actions: &[Action]) -> Bytes {
         if self.format == Format::Csv {
             return csv_lines(actions.iter().map(record));
@@ -99,8 +110,9 @@ impl Writer {
             };
             self.is_first = false;
             out.extend_from_slice(before);
+            let shape = ActionShape::with_args(action, action.args.clone(), self.now);
             // An action always has a JSON form, and a vector takes it.
-            if serde_json::to_writer(&mut out, action).is_ok() && self.format == Format::Ndjson {
+            if serde_json::to_writer(&mut out, &shape).is_ok() && self.format == Format::Ndjson {
                 out.push(b'\n');
             }
         }
@@ -187,7 +199,7 @@ mod tests {
     }
 
     fn file(format: Format, pages: &[&[Action]]) -> String {
-        let mut writer = Writer::new(format);
+        let mut writer = Writer::new(format, "2026-01-15T12:00:00Z".parse().unwrap());
         let mut file = writer.head().to_vec();
         for page in pages {
             file.extend(writer.page(page));
