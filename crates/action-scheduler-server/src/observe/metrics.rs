@@ -301,7 +301,8 @@ pub(crate) async fn page(State(site): State<Site>, Viewer(_): Viewer) -> Result<
     scheduler.store().ping().await?;
     let metrics = site.metrics();
     metrics.store_seconds.set(begun.elapsed().as_secs_f64());
-    metrics.stands(&scheduler.stats().await?, scheduler.now());
+    let counted = site.stats().await?;
+    metrics.stands(&counted.value, counted.taken_at);
     metrics.incidents.set(gauge(site.incidents().await?.len() as u64));
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, kind)], metrics.text()).into_response())
