@@ -3,23 +3,27 @@
 mod digest;
 pub(crate) mod lately;
 pub(crate) mod news;
+mod remembered;
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use action_scheduler::store::{Tally, TallyBy};
+use action_scheduler::store::{Stats, Tally, TallyBy};
 use action_scheduler::{Args, Hook, Observer, RemoteWorkers, Result, Scheduler, Shutdown};
+use axum::http::StatusCode;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-pub(crate) use self::digest::Digest;
-use self::digest::Digests;
+pub(crate) use self::digest::Counted;
+use self::digest::{AllTallies, Latest};
 use self::news::News;
+pub(crate) use self::remembered::Remembered;
 
 use crate::access::{Access, Caller};
-use crate::admin::Jobs;
+use crate::admin::{HookFigures, Jobs};
 use crate::config::ServerConfig;
+use crate::http::Problem;
 use crate::observe::Metrics;
 use crate::observe::alerts::{self, Incident};
 
@@ -33,8 +37,10 @@ struct Inner {
     access: Access,
     workers: RemoteWorkers,
     jobs: Jobs,
+    hook_figures: HookFigures,
     metrics: Arc<Metrics>,
-    digests: Digests,
+    stats: Latest<Stats>,
+    tallies: Latest<AllTallies>,
     news: Arc<News>,
     listeners: Arc<Semaphore>,
     closing: Shutdown,
@@ -49,7 +55,7 @@ impl Site {
         let news = News::new();
         scheduler.observe(news.clone());
         let listeners = Arc::new(Semaphore::new(config.limits.listeners));
-        let (digests, closing) = (Digests::new(), Shutdown::new());
+        let closing = Shutdown::new();
         let workers = RemoteWorkers::new(scheduler.clone());
         Self(Arc::new(Inner {
             scheduler,
@@ -57,8 +63,10 @@ impl Site {
             config,
             access,
             jobs: Jobs::default(),
+            hook_figures: HookFigures::default(),
             metrics,
-            digests,
+            stats: Latest::new(),
+            tallies: Latest::new(),
             news,
             listeners,
             closing,
@@ -75,14 +83,25 @@ impl Site {
         self.0.scheduler.acting_as(caller.context())
     }
 
+    /// Counts of the whole store: of now where that is quick, else of a short while ago.
+    pub(crate) async fn stats(&self) -> Result<Counted<Stats>, Problem> {
+        let Inner { scheduler, stats, .. } = &*self.0;
+        stats.get(scheduler, self.patience()).await?.ok_or_else(not_counted)
+    }
+
     /// How many actions of each hook or group have each status, by name; of a short while ago if the store is large.
-    pub(crate) async fn tallies(&self, by: TallyBy) -> Result<Vec<Tally>> {
-        // The first counts of a large store take a while.
-        match (self.digest(self.0.config.limits.time / 2).await?, by) {
-            (Some(digest), TallyBy::Hook) => Ok(digest.hooks.to_vec()),
-            (Some(digest), TallyBy::Group) => Ok(digest.groups.to_vec()),
-            (None, _) => self.0.scheduler.tally(by).await,
-        }
+    pub(crate) async fn tallies(&self, by: TallyBy) -> Result<Vec<Tally>, Problem> {
+        let Inner { scheduler, tallies, .. } = &*self.0;
+        let all = tallies.get(scheduler, self.patience()).await?.ok_or_else(not_counted)?;
+        Ok(match by {
+            TallyBy::Hook => all.value.hooks.clone(),
+            TallyBy::Group => all.value.groups.clone(),
+        })
+    }
+
+    /// How long a request waits for the first counts of a large store.
+    fn patience(&self) -> Duration {
+        self.0.config.limits.time / 2
     }
 
     /// How the server works.
@@ -93,6 +112,11 @@ impl Site {
     /// Changes to many actions that are at work.
     pub(crate) fn jobs(&self) -> &Jobs {
         &self.0.jobs
+    }
+
+    /// What each hook did lately.
+    pub(crate) fn hook_figures(&self) -> &HookFigures {
+        &self.0.hook_figures
     }
 
     /// What is counted for Prometheus.
@@ -112,9 +136,12 @@ impl Site {
 
     /// Works in the background until it is told to stop, and then lets go of whoever waits for something to happen.
     pub(crate) async fn keep(self, shutdown: Shutdown) {
-        let digests = self.0.digests.clone();
-        let (scheduler, workers) = (self.0.scheduler.clone(), self.0.workers.clone());
-        tokio::join!(digests.keep(scheduler, shutdown.clone()), workers.keep(shutdown.clone()));
+        let Inner { scheduler, workers, stats, tallies, .. } = &*self.0;
+        tokio::join!(
+            stats.clone().keep(scheduler, &shutdown),
+            tallies.clone().keep(scheduler, &shutdown),
+            workers.clone().keep(shutdown.clone()),
+        );
         shutdown.stopping().await;
         self.0.closing.stop();
     }
@@ -124,15 +151,9 @@ impl Site {
         self.0.closing.stopping().await;
     }
 
-    /// Counts of the whole store: of now where that is quick, else of a short while ago. None if the first are still being
-    /// taken after as long as the caller would wait.
-    pub(crate) async fn digest(&self, patience: Duration) -> Result<Option<Digest>> {
-        self.0.digests.latest(&self.0.scheduler, patience).await
-    }
-
     /// The counts of the whole store that were taken last, and those that will be.
-    pub(crate) fn counts(&self) -> watch::Receiver<Option<Digest>> {
-        self.0.digests.watch()
+    pub(crate) fn counts(&self) -> watch::Receiver<Option<Counted<Stats>>> {
+        self.0.stats.watch()
     }
 
     /// What happens to actions, as it becomes known here.
@@ -164,4 +185,11 @@ impl Site {
     pub(crate) fn shown_text<'a>(&self, hook: &Hook, args: &Args, text: &'a str) -> Cow<'a, str> {
         self.0.config.masks.text(hook, args, text)
     }
+}
+
+/// The counts are still being taken.
+fn not_counted() -> Problem {
+    let detail = "the actions are being counted for the first time; try again in a while";
+    let title = "The counts are not there yet";
+    Problem::other(StatusCode::SERVICE_UNAVAILABLE, "not-counted", title, detail)
 }

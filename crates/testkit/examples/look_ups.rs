@@ -1,5 +1,5 @@
-//! Times look-ups on a large SQLite file: `look_ups FILE ROWS` fills the file if it is missing, then prints the slowest of
-//! 20 of each look-up. For `docs/benchmarks.md`.
+//! Times look-ups on a large store: `look_ups URL ROWS` fills the store if it is empty, then prints the slowest of 20 of
+//! each look-up. With `fill URL ROWS` it only fills it. For `docs/benchmarks.md`.
 
 #![allow(clippy::unwrap_used, reason = "a measurement that fails is to stop")]
 
@@ -8,22 +8,23 @@ use std::time::{Duration, Instant};
 use action_scheduler::query::{Order, OrderBy};
 use action_scheduler::store::TallyBy;
 use action_scheduler::{Group, Hook, Query, Scheduler, Status};
-
-const HOOKS: i64 = 50;
+use testkit::large::{self, HOOKS};
 
 #[tokio::main]
 async fn main() {
-    let mut args = std::env::args().skip(1);
-    let (Some(file), Some(rows)) =
-        (args.next(), args.next().and_then(|rows| rows.parse::<i64>().ok()))
-    else {
-        eprintln!("usage: look_ups FILE ROWS");
-        std::process::exit(2);
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let (what, url, rows) = match args.as_slice() {
+        [url, rows] => ("time", url, rows.parse()),
+        [what, url, rows] if what == "fill" => ("fill", url, rows.parse()),
+        _ => usage(),
     };
-    let is_new = !std::path::Path::new(&file).exists();
-    let scheduler = Scheduler::open(&format!("sqlite:{file}")).await.unwrap();
-    if is_new {
-        fill(&file, rows);
+    let Ok(rows) = rows else { usage() };
+    let scheduler = Scheduler::open(url).await.unwrap();
+    if scheduler.count(Query::new()).await.unwrap() == 0 {
+        large::fill(&scheduler, url, rows).await;
+    }
+    if what == "fill" {
+        return;
     }
     let hook = |number: i64| Hook::new(format!("hook_{number}")).unwrap();
     let group = |number: i64| Group::new(format!("group_{number}")).unwrap();
@@ -98,6 +99,11 @@ async fn main() {
     time("status", async || scheduler.stats().await.unwrap()).await;
 }
 
+fn usage() -> ! {
+    eprintln!("usage: look_ups [fill] URL ROWS");
+    std::process::exit(2)
+}
+
 async fn time<T>(name: &str, look_up: impl AsyncFn() -> T) {
     look_up().await;
     let mut slowest = Duration::ZERO;
@@ -107,45 +113,4 @@ async fn time<T>(name: &str, look_up: impl AsyncFn() -> T) {
         slowest = slowest.max(begun.elapsed());
     }
     println!("{name:40} {:8.2} ms", slowest.as_secs_f64() * 1000.0);
-}
-
-/// Fills the file by SQL: a fifth of the rows pending, nearly all others complete; some three log entries for each.
-fn fill(file: &str, rows: i64) {
-    let connection = rusqlite::Connection::open(file).unwrap();
-    for number in 0..HOOKS {
-        connection
-            .execute("INSERT INTO hooks (name) VALUES (?1)", [format!("hook_{number}")])
-            .unwrap();
-    }
-    for number in 0..10 {
-        connection
-            .execute("INSERT INTO groups (name) VALUES (?1)", [format!("group_{number}")])
-            .unwrap();
-    }
-    let status =
-        "CASE WHEN i % 5 = 0 THEN 0 WHEN i % 1000 = 1 THEN 3 WHEN i % 1000 = 2 THEN 4 ELSE 2 END";
-    let mut from = 0;
-    while from < rows {
-        let to = (from + 100_000).min(rows);
-        connection
-            .execute_batch(&format!(
-                "BEGIN; WITH RECURSIVE n (i) AS (SELECT {from} UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {to}) \
-                 INSERT INTO actions (hook, grp, status, phase, priority, kind, scheduled_at, created_at, finished_at, args) \
-                 SELECT 1 + i % {HOOKS}, 1 + i / {HOOKS} % 10, {status}, {status}, 10, 1, 1700000000000000 + i * 1000, \
-                 1700000000000000, iif(i % 5 = 0, NULL, 1700000000000000 + i * 1000 + i * 7919 % 900000), \
-                 '[' || i || ']' FROM n; \
-                 WITH RECURSIVE n (i) AS (SELECT {from} UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {to}) \
-                 INSERT INTO logs (action, seq, at, step) \
-                 SELECT i + 1, 5 * i + k, 1700000000000000, k - 1 FROM n, \
-                 (SELECT 1 AS k UNION ALL VALUES (2), (3), (4)) AS steps WHERE k <= iif(i % 5 = 0, 1, 3 + i % 2); COMMIT"
-            ))
-            .unwrap();
-        from = to;
-    }
-    connection
-        .execute_batch(
-            "UPDATE counts SET n = (SELECT count(*) FROM actions WHERE actions.status = counts.status); \
-             UPDATE log_sequence SET taken = (SELECT max(seq) FROM logs)",
-        )
-        .unwrap();
 }

@@ -5,6 +5,7 @@
 pub mod conformance;
 pub mod crash;
 pub mod faulty;
+pub mod large;
 pub mod mail;
 pub mod memory;
 pub mod model;

@@ -81,9 +81,9 @@ pub enum Command {
     /// Take part in a measurement
     #[command(hide = true)]
     BenchRunner(bench::runner::Options),
-    /// Remote workers that `bench` starts
+    /// Clients that `bench` starts
     #[command(hide = true)]
-    BenchRemoteWorkers(bench::remote_workers::Options),
+    BenchClients(bench::clients::Options),
     /// Print a completion script for a shell
     Completions(completions::Options),
 }
@@ -118,7 +118,7 @@ pub async fn run(app: &mut App, command: Command) -> Result<()> {
         Command::CheckConfig(options) => check_config::run(app, &options),
         Command::Bench(options) => bench::run(app, options).await,
         Command::BenchRunner(options) => bench::runner::run(app, &options).await,
-        Command::BenchRemoteWorkers(options) => bench::remote_workers::run(&options).await,
+        Command::BenchClients(options) => bench::clients::run(&options).await,
         Command::Completions(options) => completions::run(&options),
     }
 }

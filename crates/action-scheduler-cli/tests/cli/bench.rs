@@ -80,6 +80,68 @@ fn a_steady_rate_is_measured_at_its_beginning_and_its_end() {
 }
 
 #[test]
+fn actions_are_created_over_http_and_counted() {
+    let sandbox = Sandbox::new();
+    let report =
+        sandbox.json(&["bench", "--http", "--actions", "2500", "--connections", "3", "--json"]);
+    assert_eq!((&report["actions"], &report["singles"]), (&2500.into(), &2500.into()));
+    assert_eq!((&report["connections"], &report["bulk"]), (&3.into(), &1000.into()));
+    for key in ["http_single_per_s", "http_bulk_per_s"] {
+        assert!(report[key].as_f64().unwrap() > 0.0, "{key}: {report}");
+    }
+    assert!(!sandbox.has_store());
+}
+
+#[test]
+fn remote_workers_drain_all_and_those_that_wait_get_none() {
+    let sandbox = Sandbox::new();
+    let workers = ["--connections", "3", "--remote-batch", "7", "--waiting", "5"];
+    let bench = [&["bench", "--remote", "--actions", "100", "--json"], &workers[..]].concat();
+    let report = sandbox.json(&bench);
+    assert_eq!((&report["actions"], &report["connections"]), (&100.into(), &3.into()));
+    assert_eq!((&report["remote_batch"], &report["waiting"]), (&7.into(), &5.into()));
+    assert!(report["remote_drain_per_s"].as_f64().unwrap() > 0.0, "{report}");
+    assert!(!sandbox.has_store());
+}
+
+#[test]
+fn a_drain_is_measured_with_the_overview_open_and_without() {
+    let sandbox = Sandbox::new();
+    let store = ["--store", "sqlite:shop.db"];
+    let bench = ["bench", "--overview", "--actions", "300", "--rounds", "2", "--json"];
+    let report = sandbox.json(&[&store[..], &bench].concat());
+    let rate = |key: &str| report[key].as_f64().unwrap();
+    for (ratio, of) in [("served_ratio", "served_per_s"), ("watched_ratio", "watched_per_s")] {
+        assert!((rate(ratio) - rate(of) / rate("alone_per_s")).abs() < 0.001, "{report}");
+    }
+    assert!(report["looks"].as_u64().unwrap() >= 2, "once when it is opened: {report}");
+    let list = ["action", "list", "--status", "complete", "--format", "count"];
+    assert_eq!(sandbox.ok(&[&store[..], &list].concat()), "1800\n", "three drains in each round");
+    let tokens = sandbox.ok(&[&store[..], &["token", "list"]].concat());
+    assert!(!tokens.contains("bench"), "{tokens}");
+}
+
+#[test]
+fn each_page_of_the_admin_is_asked_for_over_what_is_stored() {
+    let sandbox = Sandbox::new();
+    let store = ["--store", "sqlite:shop.db"];
+    sandbox.ok(&[&store[..], &["schedule", "async", "send_invoice"]].concat());
+    let bench = ["bench", "--pages", "--rounds", "1", "--json"];
+    let report = sandbox.json(&[&store[..], &bench].concat());
+    assert_eq!(report["actions"], 1);
+    let pages = report["pages"].as_array().unwrap();
+    let paths: Vec<&str> = pages.iter().map(|page| page["path"].as_str().unwrap()).collect();
+    for path in
+        ["/", "/actions?status=failed", "/actions/1", "/hooks", "/actions/export?format=csv"]
+    {
+        assert!(paths.contains(&path), "{path}: {paths:?}");
+    }
+    for page in pages {
+        assert!(page["median_ms"].as_f64().unwrap() > 0.0, "{page}");
+    }
+}
+
+#[test]
 fn options_that_do_not_go_together_are_refused() {
     let sandbox = Sandbox::new();
     for args in [
@@ -91,6 +153,11 @@ fn options_that_do_not_go_together_are_refused() {
         &["--runners", "0"],
         &["--runners", "65"],
         &["--rate", "0", "--for", "1s"],
+        &["--http", "--remote"],
+        &["--http", "--rounds", "2"],
+        &["--overview", "--connections", "2"],
+        &["--pages", "--actions", "5"],
+        &["--connections", "2"],
         &["--rate", "10", "--for", "0s"],
     ] {
         let outcome = sandbox.run(&[&["bench"], args].concat());
@@ -109,4 +176,12 @@ fn a_runner_of_the_benchmark_ends_when_nobody_talks_to_it_any_more() {
     let outcome = sandbox.run(&["bench-runner", "--workers", "2"]);
     assert_eq!(outcome.code, 1, "{outcome:#?}");
     assert!(outcome.stderr.contains("ACTION_SCHEDULER_STORE"), "{outcome:#?}");
+}
+
+#[test]
+fn clients_of_the_benchmark_want_to_be_told_whom_to_ask() {
+    let sandbox = Sandbox::new();
+    let outcome = sandbox.run(&["bench-clients", "--task", "drain", "--connections", "1"]);
+    assert_eq!(outcome.code, 1, "{outcome:#?}");
+    assert!(outcome.stderr.contains("ACTION_SCHEDULER_BENCH_ADDRESS"), "{outcome:#?}");
 }

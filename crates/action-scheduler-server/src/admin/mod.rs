@@ -31,7 +31,7 @@ use axum::routing::get;
 pub(crate) use self::access::{sign_in_button, sign_in_form};
 pub(crate) use self::jobs::Jobs;
 pub(crate) use self::layout::bare;
-pub(crate) use self::overview::keep_depth;
+pub(crate) use self::overview::{HookFigures, keep_depth};
 pub(crate) use self::trouble::{error_page, missing, show_troubles};
 use crate::site::Site;
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use action_scheduler::Hook;
+use action_scheduler::store::{Tally, TallyBy};
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -10,12 +11,12 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::look_ups::{counted, counts};
+use super::look_ups::counts;
 use super::shapes::{FiguresShape, PolicyShape};
 use crate::access::Viewer;
 use crate::http::{Named, Parameters, Problem};
+use crate::site::Site;
 use crate::site::lately::{self, Lately};
-use crate::site::{Digest, Site};
 
 pub(super) fn routes() -> OpenApiRouter<Site> {
     OpenApiRouter::new().routes(routes!(list_hooks)).routes(routes!(get_hook))
@@ -45,11 +46,11 @@ struct HookReport {
 }
 
 impl HookReport {
-    fn new(site: &Site, digest: &Digest, hook: &Hook, lately: Option<&Lately>) -> Self {
+    fn new(site: &Site, tallies: &[Tally], hook: &Hook, lately: Option<&Lately>) -> Self {
         let scheduler = site.scheduler();
         Self {
             hook: hook.to_string(),
-            actions: counts(&digest.hooks, hook.as_str()),
+            actions: counts(tallies, hook.as_str()),
             handled: !scheduler.handlers_of(hook).is_empty(),
             policy: PolicyShape::from(&scheduler.policies().of(hook)),
             figures: lately.map(FiguresShape::from),
@@ -73,11 +74,11 @@ async fn list_hooks(
 ) -> Result<Json<Hooks>, Problem> {
     let hooks = site.scheduler().hooks().await?;
     let lately = lately::of_each_hook(site.scheduler()).await?;
-    let digest = counted(&site).await?;
+    let tallies = site.tallies(TallyBy::Hook).await?;
     let nothing = Lately::default();
     let report = |hook: &Hook| {
         let lately = lately.as_ref().map(|hooks| hooks.get(hook).unwrap_or(&nothing));
-        HookReport::new(&site, &digest, hook, lately)
+        HookReport::new(&site, &tallies, hook, lately)
     };
     Ok(Json(Hooks { hooks: hooks.iter().map(report).collect() }))
 }
@@ -105,6 +106,6 @@ async fn get_hook(
         return Err(Problem::not_found(detail));
     }
     let lately = lately::of_hook(scheduler, &hook).await?;
-    let digest = counted(&site).await?;
-    Ok(Json(HookReport::new(&site, &digest, &hook, Some(&lately))))
+    let tallies = site.tallies(TallyBy::Hook).await?;
+    Ok(Json(HookReport::new(&site, &tallies, &hook, Some(&lately))))
 }

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use action_scheduler::store::{ClaimsQuery, Stats, Tally};
+use action_scheduler::store::{ClaimsQuery, Stats, Tally, TallyBy};
 use action_scheduler::{Group, RunnerId, Status};
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
@@ -16,7 +15,7 @@ use utoipa_axum::routes;
 use super::shapes::{ClaimShape, RunnerShape};
 use crate::access::Viewer;
 use crate::http::{FromParameters, Given, Parameters, Problem};
-use crate::site::{Digest, Site};
+use crate::site::Site;
 
 pub(super) fn routes() -> OpenApiRouter<Site> {
     OpenApiRouter::new()
@@ -118,27 +117,17 @@ async fn get_status(
     Parameters(()): Parameters<()>,
 ) -> Result<Json<StatusReport>, Problem> {
     let scheduler = site.scheduler();
-    let digest = counted(&site).await?;
-    let stats = &digest.stats;
+    let counted = site.stats().await?;
+    let stats = &counted.value;
     Ok(Json(StatusReport {
         now: scheduler.now(),
-        counted_at: digest.taken_at,
+        counted_at: counted.taken_at,
         actions: Status::ALL.into_iter().map(|status| figures(stats, status)).collect(),
         past_due: stats.past_due,
         claims: stats.claims,
         runners: stats.runners,
         chains: stats.chains.iter().map(|(state, count)| (state.as_str(), *count)).collect(),
     }))
-}
-
-/// The counts of the whole, which may still be taken for the first time.
-pub(super) async fn counted(site: &Site) -> Result<Digest, Problem> {
-    let patience = site.config().limits.time / 2;
-    site.digest(patience).await?.ok_or_else(|| {
-        let detail = "the actions are being counted for the first time; try again in a while";
-        let title = "The counts are not there yet";
-        Problem::other(StatusCode::SERVICE_UNAVAILABLE, "not-counted", title, detail)
-    })
 }
 
 /// How many actions of this name have each status.
@@ -172,9 +161,9 @@ async fn list_groups(
     Parameters(()): Parameters<()>,
 ) -> Result<Json<Groups>, Problem> {
     let groups = site.scheduler().groups().await?;
-    let digest = counted(&site).await?;
+    let tallies = site.tallies(TallyBy::Group).await?;
     let report = |group: &Group| GroupReport {
-        actions: counts(&digest.groups, group.as_str()),
+        actions: counts(&tallies, group.as_str()),
         group: group.to_string(),
     };
     let groups = groups.iter().map(report).collect();

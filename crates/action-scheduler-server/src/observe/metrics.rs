@@ -337,9 +337,9 @@ pub(crate) async fn count_requests(
 
 /// `GET /metrics`.
 pub(crate) async fn page(State(site): State<Site>, Viewer(_): Viewer) -> Result<Response, Problem> {
-    let scheduler = site.scheduler();
     let metrics = site.metrics();
-    metrics.stands(&scheduler.stats().await?, scheduler.now());
+    let counted = site.stats().await?;
+    metrics.stands(&counted.value, counted.taken_at);
     metrics.incidents.set(gauge(site.incidents().await?.len() as u64));
     if let Some(counts) = &site.config().spans {
         metrics.spans(counts);

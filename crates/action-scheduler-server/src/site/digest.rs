@@ -13,87 +13,106 @@ const SHARE: u32 = 20;
 /// Counts are not taken more often than this.
 const OFTEN: Duration = Duration::from_secs(1);
 /// What takes no longer than this is counted anew for whoever asks.
-const CHEAP: Duration = Duration::from_millis(20);
+pub(super) const CHEAP: Duration = Duration::from_millis(20);
 
-/// Counts of the whole store at one moment.
-#[derive(Debug, Clone)]
-pub(crate) struct Digest {
-    /// When they were taken, by the store's clock.
+/// Something that was counted over the whole store.
+#[derive(Debug)]
+pub(crate) struct Counted<T> {
+    /// When, by the store's clock.
     pub(crate) taken_at: Timestamp,
-    /// Counts by status, past-due, claims, runners, chains.
-    pub(crate) stats: Arc<Stats>,
-    /// How many actions of each hook have each status.
-    pub(crate) hooks: Arc<[Tally]>,
-    /// How many actions of each group have each status.
-    pub(crate) groups: Arc<[Tally]>,
+    /// What was counted.
+    pub(crate) value: Arc<T>,
     /// How long counting took.
-    cost: Cost,
+    cost: Duration,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Cost {
-    stats: Duration,
-    tallies: Duration,
+impl<T> Clone for Counted<T> {
+    fn clone(&self) -> Self {
+        Self { taken_at: self.taken_at, value: Arc::clone(&self.value), cost: self.cost }
+    }
 }
 
-/// The latest [`Digest`]. Clones are one.
-#[derive(Clone)]
-pub(crate) struct Digests(watch::Sender<Option<Digest>>);
+/// What can be counted over the whole store.
+pub(crate) trait Countable: Sized + Send + Sync + 'static {
+    /// Counts it.
+    fn count(scheduler: &Scheduler) -> impl Future<Output = Result<Self>> + Send;
+}
 
-impl Digests {
+impl Countable for Stats {
+    async fn count(scheduler: &Scheduler) -> Result<Self> {
+        scheduler.stats().await
+    }
+}
+
+/// How many actions of each hook and of each group have each status.
+#[derive(Debug)]
+pub(crate) struct AllTallies {
+    /// By hook.
+    pub(crate) hooks: Vec<Tally>,
+    /// By group.
+    pub(crate) groups: Vec<Tally>,
+}
+
+impl Countable for AllTallies {
+    async fn count(scheduler: &Scheduler) -> Result<Self> {
+        let hooks = scheduler.tally(TallyBy::Hook).await?;
+        let groups = scheduler.tally(TallyBy::Group).await?;
+        Ok(Self { hooks, groups })
+    }
+}
+
+/// The latest counts of one kind. Clones are one.
+pub(super) struct Latest<T>(watch::Sender<Option<Counted<T>>>);
+
+impl<T> Clone for Latest<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T: Countable> Latest<T> {
     /// Nothing is counted yet.
-    pub(crate) fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(watch::Sender::new(None))
     }
 
     /// The counts as they are now where that is quick, else those that were taken last; none if the first are still being
     /// taken after as long as the caller would wait.
-    pub(crate) async fn latest(
+    pub(super) async fn get(
         &self,
         scheduler: &Scheduler,
         patience: Duration,
-    ) -> Result<Option<Digest>> {
+    ) -> Result<Option<Counted<T>>> {
         let Some(known) = self.first(patience).await else { return Ok(None) };
-        let mut fresh = known.clone();
-        if known.cost.stats <= CHEAP {
-            (fresh.taken_at, fresh.stats) = (scheduler.now(), Arc::new(scheduler.stats().await?));
+        if known.cost > CHEAP {
+            return Ok(Some(known));
         }
-        if known.cost.tallies <= CHEAP {
-            fresh.hooks = scheduler.tally(TallyBy::Hook).await?.into();
-            fresh.groups = scheduler.tally(TallyBy::Group).await?.into();
-        }
-        Ok(Some(fresh))
+        count(scheduler).await.map(Some)
     }
 
     /// The counts that were taken last, and those that will be.
-    pub(crate) fn watch(&self) -> watch::Receiver<Option<Digest>> {
+    pub(super) fn watch(&self) -> watch::Receiver<Option<Counted<T>>> {
         self.0.subscribe()
     }
 
-    async fn first(&self, patience: Duration) -> Option<Digest> {
-        let mut digests = self.0.subscribe();
-        let known = tokio::time::timeout(patience, digests.wait_for(Option::is_some)).await;
+    async fn first(&self, patience: Duration) -> Option<Counted<T>> {
+        let mut latest = self.0.subscribe();
+        let known = tokio::time::timeout(patience, latest.wait_for(Option::is_some)).await;
         known.ok()?.ok()?.clone()
     }
 
     /// Counts again and again until it is told to stop. What takes long is counted less often, so that it never takes more
     /// than a few hundredths of the time.
-    pub(crate) async fn keep(self, scheduler: Scheduler, shutdown: Shutdown) {
-        let mut tallied: Option<(Instant, Duration)> = None;
+    pub(super) async fn keep(self, scheduler: &Scheduler, shutdown: &Shutdown) {
         loop {
-            let known = self.0.borrow().clone();
-            let tally = tallied.is_none_or(|(at, cost)| at.elapsed() >= pause(cost));
             let counted = tokio::select! {
-                counted = count(&scheduler, known, tally) => counted,
+                counted = count(scheduler) => counted,
                 () = shutdown.stopping() => return,
             };
             let wait = match counted {
-                Ok(digest) => {
-                    if tally {
-                        tallied = Some((Instant::now(), digest.cost.tallies));
-                    }
-                    let wait = pause(digest.cost.stats);
-                    self.0.send_replace(Some(digest));
+                Ok(counted) => {
+                    let wait = pause(counted.cost);
+                    self.0.send_replace(Some(counted));
                     wait
                 }
                 Err(error) => {
@@ -109,28 +128,15 @@ impl Digests {
     }
 }
 
-fn pause(cost: Duration) -> Duration {
+/// How long to wait after counting took so long.
+pub(super) fn pause(cost: Duration) -> Duration {
     (cost * SHARE).max(OFTEN)
 }
 
-async fn count(scheduler: &Scheduler, known: Option<Digest>, tally: bool) -> Result<Digest> {
-    let begun = Instant::now();
-    let (taken_at, stats) = (scheduler.now(), Arc::new(scheduler.stats().await?));
-    let mut cost = Cost { stats: begun.elapsed(), ..Cost::default() };
-    let (hooks, groups) = match known {
-        Some(known) if !tally => {
-            cost.tallies = known.cost.tallies;
-            (known.hooks, known.groups)
-        }
-        _ => {
-            let begun = Instant::now();
-            let hooks = scheduler.tally(TallyBy::Hook).await?.into();
-            let groups = scheduler.tally(TallyBy::Group).await?.into();
-            cost.tallies = begun.elapsed();
-            (hooks, groups)
-        }
-    };
-    Ok(Digest { taken_at, stats, hooks, groups, cost })
+async fn count<T: Countable>(scheduler: &Scheduler) -> Result<Counted<T>> {
+    let (begun, taken_at) = (Instant::now(), scheduler.now());
+    let value = Arc::new(T::count(scheduler).await?);
+    Ok(Counted { taken_at, value, cost: begun.elapsed() })
 }
 
 #[cfg(test)]

@@ -11,7 +11,6 @@ use super::{BACKLOG, HOOK};
 use crate::error::Result;
 use crate::handler::Failure;
 use crate::scheduler::Scheduler;
-use crate::store::Store;
 
 /// How a drain came out.
 #[derive(Debug)]
@@ -36,10 +35,10 @@ impl Shares {
     }
 }
 
-/// Drains with one runner in this process.
-pub(super) async fn here(scheduler: &Scheduler, wanted: u64, workers: usize) -> Result<Drained> {
+/// Drains with one runner in this process, of a scheduler to which nothing is bound yet.
+pub(super) async fn here(scheduler: Scheduler, wanted: u64, workers: usize) -> Result<Drained> {
     let begun = Instant::now();
-    let mut drainer = Drainer::start(scheduler.store(), workers)?;
+    let mut drainer = Drainer::of(scheduler, workers)?;
     while drainer.ran() < wanted && drainer.goes_on().await {}
     let ran = drainer.stop().await?;
     Ok(Drained { time: begun.elapsed(), shares: Shares(vec![ran]), peak_memory: None })
@@ -53,16 +52,15 @@ pub(super) struct Drainer {
 }
 
 impl Drainer {
-    pub(super) fn start(store: &Arc<dyn Store>, workers: usize) -> Result<Self> {
+    pub(super) fn of(scheduler: Scheduler, workers: usize) -> Result<Self> {
         let ran = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&ran);
-        let runner = BenchRunner::start(store, workers, |runs| {
-            runs.on(HOOK, move |_: u64, _| {
-                counter.fetch_add(1, Ordering::Relaxed);
-                std::future::ready(Ok::<(), Failure>(()))
-            })?;
-            runs.on(BACKLOG, |_: u64, _| std::future::ready(Ok::<(), Failure>(())))
+        scheduler.on(HOOK, move |_: u64, _| {
+            counter.fetch_add(1, Ordering::Relaxed);
+            std::future::ready(Ok::<(), Failure>(()))
         })?;
+        scheduler.on(BACKLOG, |_: u64, _| std::future::ready(Ok::<(), Failure>(())))?;
+        let runner = BenchRunner::of(scheduler, workers);
         let mut looks = tokio::time::interval(Duration::from_millis(1));
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Ok(Self { ran, runner, looks })

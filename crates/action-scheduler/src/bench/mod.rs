@@ -2,6 +2,7 @@
 //! store does over time, at a steady rate: [`steady`].
 
 mod drain;
+pub mod drains;
 mod enqueue;
 mod latency;
 pub mod part;
@@ -11,6 +12,7 @@ mod runner;
 pub mod steady;
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -25,7 +27,7 @@ use crate::log::Context;
 use crate::query::Query;
 use crate::schedule::Schedule;
 use crate::scheduler::Scheduler;
-use crate::store::StoreUrl;
+use crate::store::{Store, StoreUrl};
 
 /// What is measured.
 #[derive(Debug, Clone)]
@@ -167,12 +169,17 @@ pub async fn run(
 
 /// Opens a store that has no actions.
 async fn empty(url: &StoreUrl) -> Result<Scheduler> {
-    let scheduler = Scheduler::builder(url.open().await?).context(Context::new("bench")).build();
+    let scheduler = of(&url.open().await?);
     if scheduler.count(Query::new()).await? > 0 {
         let problem = "it has actions; measure on a store of its own";
         return Err(Invalid::new("store", url.to_string(), problem).into());
     }
     Ok(scheduler)
+}
+
+/// A scheduler of the measurement's own, to which nothing is bound and nobody listens.
+fn of(store: &Arc<dyn Store>) -> Scheduler {
+    Scheduler::builder(Arc::clone(store)).context(Context::new("bench")).build()
 }
 
 /// A rate counts only when the store agrees that all is done.

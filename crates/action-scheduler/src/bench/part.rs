@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin};
 
 use super::drain::Drainer;
-use super::failed;
+use super::{failed, of};
 use crate::error::Result;
 use crate::runner::peak_memory;
 use crate::store::StoreUrl;
@@ -40,7 +40,7 @@ pub async fn run(store: &StoreUrl, workers: usize) -> Result<()> {
     if !is_told(&mut told).await? {
         return Ok(());
     }
-    let mut drainer = Drainer::start(&store, workers)?;
+    let mut drainer = Drainer::of(of(&store), workers)?;
     let mut said = 0;
     loop {
         tokio::select! {

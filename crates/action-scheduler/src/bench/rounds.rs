@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use super::drain::{self, Drained, Shares};
-use super::{BenchOptions, HOOK, Progress, Runners, all_complete, enqueue, processes, rate};
+use super::{BenchOptions, HOOK, Progress, Runners, all_complete, enqueue, of, processes, rate};
 use crate::action::Priority;
 use crate::error::Result;
 use crate::runner::peak_memory;
@@ -77,7 +77,7 @@ impl Rounds {
         enqueue::bulk(scheduler, actions, HOOK, Priority::default(), Schedule::Async).await?;
         self.enqueue.push(actions, begun.elapsed());
         let drained = match runners {
-            Runners::Here => drain::here(scheduler, actions, options.workers).await?,
+            Runners::Here => drain::here(of(scheduler.store()), actions, options.workers).await?,
             Runners::Processes(count, start) => processes::drain(actions, count, start).await?,
         };
         self.drained += actions;
@@ -91,7 +91,7 @@ impl Rounds {
 pub(super) struct Rates(Vec<f64>);
 
 impl Rates {
-    fn push(&mut self, actions: u64, time: Duration) {
+    pub(super) fn push(&mut self, actions: u64, time: Duration) {
         self.0.push(rate(actions, time));
     }
 

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 
-use super::failed;
+use super::{failed, of};
 use crate::error::Result;
-use crate::log::Context;
 use crate::runner::{RunReport, Runner, RunnerConfig, Shutdown};
 use crate::scheduler::Scheduler;
 use crate::store::Store;
@@ -18,20 +17,24 @@ pub(super) struct BenchRunner {
 }
 
 impl BenchRunner {
-    /// Starts one that executes so many actions at once, with the handlers that `bind` binds.
+    /// Starts one that executes so many actions at once, with the handlers that `bind` binds and nobody to listen.
     pub(super) fn start(
         store: &Arc<dyn Store>,
         workers: usize,
         bind: impl FnOnce(&Scheduler) -> Result<()>,
     ) -> Result<Self> {
-        let scheduler =
-            Scheduler::builder(Arc::clone(store)).context(Context::new("bench")).build();
+        let scheduler = of(store);
         bind(&scheduler)?;
+        Ok(Self::of(scheduler, workers))
+    }
+
+    /// Starts one with the handlers of a scheduler, and all that listen to it.
+    pub(super) fn of(scheduler: Scheduler, workers: usize) -> Self {
         let shutdown = Shutdown::new();
         // The limit is there to spare what handlers work with; with it, several runners would measure how they take turns.
         let config = RunnerConfig { workers, concurrent_batches: None, ..RunnerConfig::default() };
         let runner = tokio::spawn(Runner::new(scheduler, config).run(shutdown.clone()));
-        Ok(Self { shutdown, runner })
+        Self { shutdown, runner }
     }
 
     /// Whether it came to an end of its own; if so, [`BenchRunner::stop`] says why.

@@ -1,16 +1,20 @@
-//! `bench`: measure the engine and the least that the same rows cost.
+//! `bench`: measure the engine and the least that the same rows cost; and the server.
 
+pub mod clients;
 mod drain;
+mod http;
+mod overview;
+mod pages;
 mod remote;
-pub mod remote_workers;
 pub mod runner;
+mod served;
 mod steady;
-mod wire;
 
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::Duration;
 
+use action_scheduler::bench::Progress;
 use action_scheduler::store::StoreUrl;
 use anyhow::Result;
 use clap::Args;
@@ -27,7 +31,10 @@ Examples:
   action-scheduler bench --actions 1000000 --rounds 1 --runners 4 --json
   action-scheduler bench --backlog 1000000
   action-scheduler bench --rate 2000 --for 3m --hold-transaction
+  action-scheduler bench --http
   action-scheduler bench --remote --connections 16
+  action-scheduler bench --overview --actions 500000
+  action-scheduler bench --pages --store sqlite:shop.db
   action-scheduler --store sqlite:/mnt/disk/bench.db bench
 
 Without --store it works on a file in the current folder, which it removes when it is done. With
@@ -39,8 +46,14 @@ drain by one of them.
 With --rate, actions are enqueued at a steady rate while a runner runs them, and the last tenth of
 the time is compared with the first.
 
-With --remote, the actions are drained by remote workers over HTTP, which are a process of their
-own; and as many as --waiting says wait for work, to see what memory that takes.";
+The server is measured with clients that are a process of their own. With --http, they create
+actions: one at a time, and 1,000 at a time. With --remote, the actions are drained by remote
+workers; and as many as --waiting says wait for work, to see what memory that takes. With
+--overview, each round has a drain by a runner alone, one in a server, and one in a server whose
+overview somebody has open.
+
+With --pages, each page of the web admin is asked for, over whatever the store holds. It stores
+nothing but a token, which it takes back, and entries of the log of who did that.";
 
 /// What to measure.
 #[derive(Debug, Args)]
@@ -79,10 +92,22 @@ pub struct Options {
     #[arg(long, requires = "rate")]
     hold_transaction: bool,
     /// Instead of a drain by runners, one by remote workers over HTTP
-    #[arg(long, conflicts_with_all = ["rounds", "backlog", "not_due", "workers", "runners", "rate"])]
+    #[arg(long, group = "served", group = "over_connections",
+          conflicts_with_all = ["rounds", "backlog", "not_due", "workers", "runners", "rate"])]
     remote: bool,
-    /// How many remote workers drain, each with a connection of its own
-    #[arg(long, value_name = "N", requires = "remote", default_value_t = 16,
+    /// Instead of a drain, create actions over HTTP
+    #[arg(long, group = "served", group = "over_connections",
+          conflicts_with_all = ["rounds", "backlog", "not_due", "workers", "runners", "rate"])]
+    http: bool,
+    /// Drain in a server whose overview somebody has open, beside a drain by a runner alone
+    #[arg(long, group = "served", conflicts_with_all = ["backlog", "not_due", "runners", "rate"])]
+    overview: bool,
+    /// Instead of a drain, ask for each page of the web admin, as often as --rounds says after a first time
+    #[arg(long, group = "served",
+          conflicts_with_all = ["actions", "backlog", "not_due", "workers", "runners", "rate"])]
+    pages: bool,
+    /// How many clients create or drain over HTTP, each with a connection of its own
+    #[arg(long, value_name = "N", requires = "over_connections", default_value_t = 32,
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     connections: u32,
     /// How many actions a remote worker asks for at once
@@ -102,27 +127,41 @@ pub struct Options {
 pub async fn run(app: &App, options: Options) -> Result<()> {
     let target = Target::of(app)?;
     let bar = activity();
-    let progress = |step: &str| bar.set_message(step.to_owned());
+    let measured = measure(app, &target, &options, &|step| bar.set_message(step.to_owned())).await;
+    bar.finish_and_clear();
+    target.remove_own();
+    output::print(&measured?)
+}
+
+/// What was measured, as it is shown.
+async fn measure(
+    app: &App,
+    target: &Target,
+    options: &Options,
+    progress: Progress<'_>,
+) -> Result<String> {
     if options.remote {
-        let measured = remote::measure(&target, &options, &progress).await;
-        bar.finish_and_clear();
-        target.remove_own();
-        return print(app, &options, &measured?, remote::rows);
+        let report = remote::measure(target, options, progress).await?;
+        return text(app, options, &report, remote::rows);
     }
-    match options.rate.zip(options.time) {
-        None => {
-            let measured = drain::measure(&target, &options, &progress).await;
-            bar.finish_and_clear();
-            target.remove_own();
-            print(app, &options, &measured?, drain::rows)
-        }
-        Some((rate, time)) => {
-            let measured = steady::measure(&target, &options, rate, time, &progress).await;
-            bar.finish_and_clear();
-            target.remove_own();
-            print(app, &options, &measured?, steady::rows)
-        }
+    if options.http {
+        let report = http::measure(target, options, progress).await?;
+        return text(app, options, &report, http::rows);
     }
+    if options.overview {
+        let report = overview::measure(target, options, progress).await?;
+        return text(app, options, &report, overview::rows);
+    }
+    if options.pages {
+        let report = pages::measure(target, options, progress).await?;
+        return text(app, options, &report, pages::rows);
+    }
+    if let Some((rate, time)) = options.rate.zip(options.time) {
+        let report = steady::measure(target, options, rate, time, progress).await?;
+        return text(app, options, &report, steady::rows);
+    }
+    let report = drain::measure(target, options, progress).await?;
+    text(app, options, &report, drain::rows)
 }
 
 /// The store that is measured.
@@ -155,16 +194,23 @@ impl Target {
 
 type Rows = Vec<(&'static str, String)>;
 
-fn print<R: Serialize>(
+fn text<R: Serialize>(
     app: &App,
     options: &Options,
     report: &R,
     rows: impl FnOnce(&R) -> Rows,
-) -> Result<()> {
+) -> Result<String> {
     if options.json {
-        return output::print(&output::json(report)?);
+        return output::json(report);
     }
-    output::print(&output::details(&rows(report), &app.terminal))
+    Ok(output::details(&rows(report), &app.terminal))
+}
+
+/// How many actions are stored at once.
+const BULK: u32 = 1000;
+
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
 }
 
 fn per_second(rate: f64) -> String {

@@ -1,24 +1,18 @@
 //! Remote workers over HTTP: how fast a pool of them drains, and what many that wait cost.
 
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use action_scheduler::action::NewAction;
+use action_scheduler::bench::Progress;
 use action_scheduler::runner::{peak_memory, used_memory};
-use action_scheduler::{Query, Schedule, Scheduler, Shutdown, Status};
-use action_scheduler_server::access::accounts::{Accounts, Actor, NewToken};
-use action_scheduler_server::{Server, ServerConfig};
-use anyhow::{Context, Result, bail};
+use action_scheduler::{Query, Schedule, Scheduler, Status};
+use anyhow::{Result, bail};
 use serde::Serialize;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-use super::remote_workers::{self, HOOK, STILL, Task, Word};
-use super::{Options, Rows, Target, per_second};
+use super::clients::{self, HOOK, Task};
+use super::served::{self, Served};
+use super::{BULK, Options, Rows, Target, mib, per_second};
 use crate::output::thousands;
-
-/// How many actions are stored at once.
-const BULK: u64 = 1000;
 
 /// What was measured.
 #[derive(Debug, Serialize)]
@@ -43,57 +37,36 @@ pub(super) struct Report {
 pub(super) async fn measure(
     target: &Target,
     options: &Options,
-    progress: &(dyn Fn(&str) + Send + Sync),
+    progress: Progress<'_>,
 ) -> Result<Report> {
-    let scheduler = Scheduler::builder(target.url.open().await?)
-        .context(action_scheduler::Context::new("bench"))
-        .build();
-    if scheduler.count(Query::new()).await? > 0 {
-        bail!("the store has actions; measure on one of its own");
-    }
+    let scheduler = served::empty(target).await?;
     scheduler.bind_remote(HOOK.parse()?);
-    let mut config = ServerConfig::default();
-    config.listen.set_port(0);
-    let server = Server::bind(scheduler.clone(), config).await?;
-    let accounts = Accounts::new(scheduler.store().clone());
-    let token = NewToken { name: "bench".parse()?, scopes: "work".parse()?, lifetime: None };
-    let token = accounts.create_token(token, &Actor::command_line()).await?;
-    let address = server.address().to_string();
-    let shutdown = Shutdown::new();
-    let serving = tokio::spawn(server.run(shutdown.clone()));
-    let program = std::env::current_exe()?;
-    let start = |task, workers| {
-        let batch = options.remote_batch;
-        Workers::start(remote_workers::command(
-            &program,
-            &address,
-            token.reveal(),
-            task,
-            workers,
-            batch,
-        ))
+    let server = Served::start(scheduler.clone()).await?;
+    let workers = |task, connections| clients::Options {
+        task,
+        connections,
+        batch: options.remote_batch,
+        actions: 0,
     };
 
     progress("workers that wait");
     let before = used_memory();
-    let waiting = start(Task::Wait, options.waiting)?.ready().await?;
+    let waiting = server.clients(&workers(Task::Wait, options.waiting)).await?;
     let after = memory_at_rest().await;
-    waiting.stop().await?;
+    waiting.finish().await?;
 
     progress("storing what is drained");
     store(&scheduler, options.actions).await?;
     progress("remote drain");
-    let draining = start(Task::Drain, options.connections)?.ready().await?;
+    let draining = server.clients(&workers(Task::Drain, options.connections)).await?;
     let begun = Instant::now();
-    let done = draining.drain().await?;
+    let done = draining.finish().await?;
     let time = begun.elapsed();
     let complete = scheduler.count(Query::new().status(Status::Complete)).await?;
     if (done, complete) != (options.actions, options.actions) {
         bail!("of {} actions {done} were done and {complete} are complete", options.actions);
     }
-    shutdown.stop();
-    serving.await??;
-    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    server.stop().await?;
     Ok(Report {
         actions: options.actions,
         connections: options.connections,
@@ -121,13 +94,16 @@ async fn store(scheduler: &Scheduler, actions: u64) -> Result<()> {
     let hook: action_scheduler::Hook = HOOK.parse()?;
     let mut left = actions;
     while left > 0 {
-        let some = left.min(BULK);
+        let some = left.min(BULK.into());
         let new = (0..some).map(|_| NewAction::new(hook.clone(), Schedule::Async));
         scheduler.insert(new.collect()).await?;
         left -= some;
     }
     Ok(())
 }
+
+/// How long the memory of a server has to stand still to be taken for what those that wait cost.
+const STILL: Duration = Duration::from_secs(2);
 
 /// How much memory is used when that has stood still for a while.
 async fn memory_at_rest() -> Option<u64> {
@@ -141,54 +117,4 @@ async fn memory_at_rest() -> Option<u64> {
         }
     }
     Some(most)
-}
-
-/// The process with the workers.
-struct Workers {
-    child: Child,
-    tell: Option<ChildStdin>,
-    words: Lines<BufReader<ChildStdout>>,
-}
-
-impl Workers {
-    fn start(mut command: Command) -> Result<Self> {
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
-        let mut child = command.spawn().context("starting the workers")?;
-        let tell = child.stdin.take();
-        let words = child.stdout.take().context("the workers have no stdout")?;
-        Ok(Self { child, tell, words: BufReader::new(words).lines() })
-    }
-
-    async fn ready(mut self) -> Result<Self> {
-        match self.word().await? {
-            Word::Ready => Ok(self),
-            word @ Word::Done(_) => bail!("the workers said {word:?} before they were ready"),
-        }
-    }
-
-    /// Lets them do all there is. How many actions they did.
-    async fn drain(mut self) -> Result<u64> {
-        // They read the end of their stdin.
-        self.tell = None;
-        match self.word().await? {
-            Word::Done(done) => {
-                self.child.wait().await?;
-                Ok(done)
-            }
-            word @ Word::Ready => bail!("the workers said {word:?} again"),
-        }
-    }
-
-    async fn stop(mut self) -> Result<()> {
-        self.tell = None;
-        self.child.wait().await?;
-        Ok(())
-    }
-
-    async fn word(&mut self) -> Result<Word> {
-        match self.words.next_line().await? {
-            Some(line) => Ok(serde_json::from_str(&line)?),
-            None => bail!("the workers ended: {}", self.child.wait().await?),
-        }
-    }
 }

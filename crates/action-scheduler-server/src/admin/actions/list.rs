@@ -57,7 +57,8 @@ pub(super) async fn show(
     UrlQuery(pairs): UrlQuery<Vec<(String, String)>>,
 ) -> Result<Response, Trouble> {
     let view = View::read(&pairs)?;
-    let stats = site.scheduler().stats().await?;
+    let counted = site.stats().await?;
+    let stats = &*counted.value;
     let hooks = site.scheduler().hooks().await?;
     let groups = site.scheduler().groups().await?;
     let columns = columns::shown(&view, &visit);
@@ -65,7 +66,7 @@ pub(super) async fn show(
     let (status, content) = match query {
         Ok(query) => {
             query.check()?;
-            let total = total_of(&view, &stats);
+            let total = total_of(&view, stats);
             let found = find(&visit, &view, query, &columns, total).await?;
             (StatusCode::OK, results(&visit, &view, &columns, &found))
         }
@@ -78,7 +79,7 @@ pub(super) async fn show(
     };
     let problem = view.query(&visit.dates).err();
     let body = html! {
-        div data-live="views" { (views(&visit, &view, &stats)) }
+        div data-live="views" { (views(&visit, &view, stats)) }
         (filters(&visit, &view, &hooks, &groups, problem.as_ref()))
         (chips(&visit, &view))
         div #results data-live="results" .stack { (content) }
@@ -131,11 +132,20 @@ async fn find(
         None => None,
     };
     let count = match total {
-        Some(total) => Count::Exactly(total),
-        None => match scheduler.count(query.within(WINDOW)).await? {
-            count if count >= u64::from(WINDOW) || window.is_some() => Count::More(count),
-            count => Count::Exactly(count),
-        },
+        // What was counted a while ago may be less than what is seen now.
+        Some(total) => Count::Exactly(total.max(actions.len() as u64)),
+        None => {
+            // To look for the same once more costs as much; what fits a page is known.
+            let is_all = view.place == ListPlace::Start && !has_more;
+            let count = match is_all {
+                true => actions.len() as u64,
+                false => scheduler.count(query.within(WINDOW)).await?,
+            };
+            match window {
+                None if count < u64::from(WINDOW) => Count::Exactly(count),
+                _ => Count::More(count),
+            }
+        }
     };
     let mut logs = Logs::default();
     if columns.contains(&Column::Log) {

@@ -1,23 +1,48 @@
 //! Which hooks are slow, and which fail.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use action_scheduler::store::{Figure, FigureCounts};
+use action_scheduler::Result;
+use action_scheduler::store::{Figure, FigureCounts, FiguresQuery};
 use action_scheduler::text::thousands;
 use maud::{Markup, html};
 
+use super::period::Period;
 use crate::admin::components::chart::part;
 use crate::admin::components::dates::length;
 use crate::admin::components::text::name;
 use crate::admin::link::Link;
 use crate::admin::visit::Visit;
+use crate::site::{Remembered, Site};
 
 /// How many hooks each list names.
 const NAMED: usize = 6;
 
 /// What each hook did, by name.
-pub(super) fn by_hook(figures: Vec<Figure>) -> BTreeMap<String, FigureCounts> {
-    let mut hooks: BTreeMap<String, FigureCounts> = BTreeMap::new();
+type Hooks = BTreeMap<String, FigureCounts>;
+
+/// What each hook did in each of the periods. A server of many hooks takes a while to say that of a week, which may be as old
+/// as the slots of its charts are long.
+#[derive(Clone, Default)]
+pub(crate) struct HookFigures(Remembered<Period, Hooks>);
+
+impl HookFigures {
+    /// What each did in a period, by the figures of this query.
+    pub(super) async fn of(
+        &self,
+        site: &Site,
+        period: Period,
+        query: FiguresQuery,
+    ) -> Result<Arc<Hooks>> {
+        let scheduler = site.scheduler().clone();
+        let read = async move { Ok(by_hook(scheduler.figures(query).await?)) };
+        self.0.get(period, period.step().unsigned_abs(), read).await
+    }
+}
+
+fn by_hook(figures: Vec<Figure>) -> Hooks {
+    let mut hooks = Hooks::new();
     for figure in figures {
         if let Some(hook) = figure.hook {
             hooks.entry(hook.as_str().to_owned()).or_default().add(&figure.counts);
@@ -27,7 +52,7 @@ pub(super) fn by_hook(figures: Vec<Figure>) -> BTreeMap<String, FigureCounts> {
 }
 
 /// The slowest hooks, by the run time that one in twenty attempts exceeds.
-pub(super) fn slowest(visit: &Visit, hooks: &BTreeMap<String, FigureCounts>) -> Markup {
+pub(super) fn slowest(visit: &Visit, hooks: &Hooks) -> Markup {
     let mut slow: Vec<_> = hooks
         .iter()
         .filter_map(|(hook, counts)| Some((hook, counts.ran.quantile(0.95)?, counts)))
@@ -52,7 +77,7 @@ pub(super) fn slowest(visit: &Visit, hooks: &BTreeMap<String, FigureCounts>) -> 
 }
 
 /// The hooks whose attempts failed most.
-pub(super) fn failing(visit: &Visit, hooks: &BTreeMap<String, FigureCounts>) -> Markup {
+pub(super) fn failing(visit: &Visit, hooks: &Hooks) -> Markup {
     let bad = |counts: &FigureCounts| counts.failed + counts.timed_out + counts.crashed;
     let mut failing: Vec<_> = hooks.iter().filter(|(_, counts)| bad(counts) > 0).collect();
     failing.sort_by(|one, other| bad(other.1).cmp(&bad(one.1)).then_with(|| one.0.cmp(other.0)));

@@ -27,6 +27,7 @@ use super::trouble::Trouble;
 use super::visit::Visit;
 
 pub(crate) use self::depth::keep as keep_depth;
+pub(crate) use self::hooks::HookFigures;
 
 /// What is looked back over.
 #[derive(Debug, Default, Deserialize)]
@@ -55,22 +56,22 @@ pub(super) async fn show(visit: Visit, Query(asked): Query<Asked>) -> Result<Res
     let together = query(FiguresOf::Together, period.resolution(), None);
     let each = query(FiguresOf::EachHook, period.resolution_of_hooks(), Some(MOST_FIGURES));
     let latest = ActionQuery::new().status(Status::Failed).order(OrderBy::Date, Order::Descending);
-    let (stats, runners, figures, each, depths, failed, incidents) = tokio::try_join!(
-        scheduler.stats(),
+    let counted = visit.site.stats().await?;
+    let stats = &*counted.value;
+    let (runners, figures, hooks, depths, failed, incidents) = tokio::try_join!(
         scheduler.runners(),
         scheduler.figures(together),
-        scheduler.figures(each),
+        visit.site.hook_figures().of(&visit.site, period, each),
         depth::depths(&visit.site, period, &slots),
         scheduler.query(latest.limit(5)),
         visit.site.incidents(),
     )?;
     let reasons = scheduler.logs_of(failed.iter().map(|action| action.id).collect()).await?;
     let counts = by_slot(period, &slots, &figures);
-    let hooks = hooks::by_hook(each);
     let body = html! {
         div #now data-live="now" .stack {
-            (now::warnings(&visit, &stats, &runners, &incidents))
-            (now::figures(&visit, &stats, &runners))
+            (now::warnings(&visit, stats, &runners, &incidents))
+            (now::figures(&visit, stats, &runners))
         }
         div #charts data-live="charts" .stack {
             (throughput(&visit, period, &slots, &counts))

@@ -89,8 +89,8 @@ pub(super) async fn show(visit: Visit, Query(wanted): Query<Wanted>) -> Result<R
     chains.truncate(rows as usize);
     let last = chains.last().map(|chain| chain.id).filter(|_| has_more);
     let lines = Line::of(scheduler, chains, LATEST).await?;
-    let stats = scheduler.stats().await?;
-    let count = |state| stats.chains.get(&state).copied().unwrap_or_default();
+    let stats = visit.site.stats().await?;
+    let count = |state| stats.value.chains.get(&state).copied().unwrap_or_default();
     let views = [
         ("", "Going on", count(ChainState::Active) + count(ChainState::Paused)),
         ("active", "Active", count(ChainState::Active)),

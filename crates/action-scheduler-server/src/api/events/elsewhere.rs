@@ -6,12 +6,12 @@ use std::sync::Arc;
 use action_scheduler::store::Stats;
 use tokio::sync::watch;
 
-use crate::site::{Digest, Site};
+use crate::site::{Counted, Site};
 
 /// What was seen of the store.
 pub(super) struct Elsewhere {
     stored: watch::Receiver<u64>,
-    counts: watch::Receiver<Option<Digest>>,
+    counts: watch::Receiver<Option<Counted<Stats>>>,
     /// The counts that were seen last.
     known: Option<Arc<Stats>>,
     /// How much had happened in this process then.
@@ -26,7 +26,7 @@ impl Elsewhere {
 
     fn of(
         mut stored: watch::Receiver<u64>,
-        mut counts: watch::Receiver<Option<Digest>>,
+        mut counts: watch::Receiver<Option<Counted<Stats>>>,
         happened: u64,
     ) -> Self {
         stored.mark_unchanged();
@@ -50,6 +50,6 @@ impl Elsewhere {
     }
 }
 
-fn stats(digest: &Option<Digest>) -> Option<Arc<Stats>> {
-    digest.as_ref().map(|digest| Arc::clone(&digest.stats))
+fn stats(counted: &Option<Counted<Stats>>) -> Option<Arc<Stats>> {
+    counted.as_ref().map(|counted| Arc::clone(&counted.value))
 }

@@ -236,6 +236,8 @@ fn condition<D: Dialect>(dialect: &D, part: Part, statuses: &[Status]) -> String
         Part::Pending => "actions.phase = 0 AND actions.status = 0".to_owned(),
         Part::InProgress => dialect.in_progress(),
         Part::Ended(status) => format!("actions.phase = {}", phase_code(status)),
+        // All of them: the table is read in its own order.
+        Part::ById if statuses.is_empty() => "actions.id > 0".to_owned(),
         Part::ById => {
             let all: Vec<String> = parts(statuses)
                 .into_iter()
@@ -408,7 +410,13 @@ pub(in crate::store) fn count<D: Dialect>(
     numbers: Numbers,
 ) -> (String, Parameters) {
     let mut parameters = Parameters::default();
-    let query = &Query { limit: None, offset: 0, after: None, ..query.clone() };
+    // How many there are is the same in any order, and those of the window lie in that of their dates.
+    let order = match query.order_by {
+        OrderBy::Date => query.order,
+        _ => Order::Descending,
+    };
+    let all = Query { limit: None, offset: 0, after: None, ..query.clone() };
+    let query = &all.order(OrderBy::Date, order);
     let window = query.window();
     if let Some(window) = window.as_ref().filter(|window| !query.is_its_window(window)) {
         let found = found_within(dialect, query, window, numbers, &mut parameters);

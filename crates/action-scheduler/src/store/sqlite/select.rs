@@ -198,3 +198,30 @@ pub(super) fn count(connection: &Connection, names: &mut Names, query: &Query) -
     };
     count().map_err(|error: rusqlite::Error| wrap("counting actions")(error).into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query::{Order, OrderBy};
+    use crate::store::sqlite::schema;
+
+    fn plan(query: &Query) -> String {
+        let mut connection = Connection::open_in_memory().unwrap();
+        schema::migrate(&mut connection, "in memory").unwrap();
+        let (sql, parameters) = select::ids(&Words, query, Numbers::default());
+        let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let steps = explain
+            .query_map(rusqlite::params_from_iter(parameters.0), |row| row.get::<_, String>(3))
+            .unwrap();
+        steps.collect::<rusqlite::Result<Vec<_>>>().unwrap().join("\n")
+    }
+
+    #[test]
+    fn a_page_of_all_by_id_reads_no_more_of_the_table_than_it_shows() {
+        for order in [Order::Ascending, Order::Descending] {
+            let plan = plan(&Query::new().order(OrderBy::Id, order).limit(50));
+            assert!(plan.contains("SEARCH actions USING INTEGER PRIMARY KEY"), "{plan}");
+            assert!(!plan.contains("MULTI-INDEX"), "{plan}");
+        }
+    }
+}
