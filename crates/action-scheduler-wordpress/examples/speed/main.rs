@@ -1,7 +1,7 @@
 //! How fast the queue of a WordPress site runs: `speed [drain] [dispatch] [latency] [sites]`, all of them unless some are
 //! named. `benches/wordpress/run` calls it; for `docs/benchmarks.md`. Prints JSON.
 
-#![allow(clippy::unwrap_used, reason = "a measurement that fails is to stop")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a measurement that fails is to stop")]
 
 mod dispatch;
 mod drain;
