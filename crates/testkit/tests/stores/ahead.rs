@@ -57,8 +57,8 @@ impl Queue {
         let config = RunnerConfig {
             workers: 1,
             start_ahead: Duration::from_millis(20),
-            // All at once, so that there is nothing to claim meanwhile.
-            batch_size: BatchSize::Fixed(ALL),
+            // All at once, and so that it looks for more while they wait.
+            batch_size: BatchSize::Fixed(10 * ALL),
             until,
             ..RunnerConfig::default()
         };
