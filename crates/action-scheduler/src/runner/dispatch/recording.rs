@@ -89,10 +89,6 @@ impl Dispatcher {
         };
         self.scheduler.tell_of_ends();
         let asked = std::mem::take(&mut self.recorder.asked);
-        if asked.iter().any(|settled| settled.verdict.finish.outcome == Outcome::NotCalled) {
-            // They are due again, and a claim that is under way may not have seen them.
-            self.claimer.wake();
-        }
         for (settled, answer) in asked.into_iter().zip(answers) {
             self.tell(&settled, answer);
             self.close_one(settled.verdict.finish.claim);
