@@ -1,5 +1,10 @@
 //! `--wordpress`: the queue of a real site, from the outside.
 
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use action_scheduler::action::NewAction;
+use action_scheduler::{Args, Query, Schedule, Scheduler, Status};
 use testkit::servers::WordPress;
 
 use crate::sandbox::Sandbox;
@@ -61,6 +66,57 @@ async fn serve_runs_a_site_and_says_why_it_waits_for_a_broken_one() {
     serving.wait_for("WordPress can be loaded again");
     serving.wait_for("complete");
     assert_eq!(greeted(&site), "Ada\nBob\n");
+}
+
+/// How often each action was called, by its number.
+fn calls(site: &WordPress) -> BTreeMap<String, usize> {
+    let mut calls = BTreeMap::new();
+    for line in greeted(site).lines() {
+        *calls.entry(line.to_owned()).or_default() += 1;
+    }
+    calls
+}
+
+#[tokio::test]
+async fn a_daemon_that_is_killed_loses_nothing_and_runs_no_callback_twice() {
+    const ACTIONS: usize = 500;
+    const KILLS: usize = 4;
+    let site = site().await;
+    let (sandbox, folder) = (Sandbox::new(), folder(&site));
+    let queue = Scheduler::open(&site.url()).await.unwrap();
+    let actions = (0..ACTIONS).map(|number| {
+        NewAction::new("greet".parse().unwrap(), Schedule::Async)
+            .args(Args::new([number.to_string()]).unwrap())
+    });
+    queue.insert(actions.collect()).await.unwrap();
+    for _ in 0..KILLS {
+        let before = calls(&site).len();
+        let serve = ["serve", "--wordpress", &folder, "--listen", "off"];
+        let mut daemon = sandbox.command(&serve).spawn().unwrap();
+        let begun = Instant::now();
+        while calls(&site).len() < before + ACTIONS / KILLS / 3 {
+            assert!(begun.elapsed() < Duration::from_secs(60), "nothing is called");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        daemon.kill().unwrap();
+        daemon.wait().unwrap();
+    }
+    // Its dead predecessors held some: they are given back, or failed where they had been started.
+    sandbox.ok(&["run", "--wordpress", &folder]);
+    let actions = queue.query(Query::new().unlimited()).await.unwrap();
+    assert_eq!(actions.len(), ACTIONS);
+    let calls = calls(&site);
+    for action in &actions {
+        let number = action.args.as_str().trim_matches(['[', ']', '"']);
+        let called = calls.get(number).copied().unwrap_or_default();
+        match action.status {
+            Status::Complete => assert_eq!(called, 1, "{action:?}"),
+            Status::Failed => assert!(called <= 1, "{action:?}"),
+            _ => panic!("it was neither run nor failed: {action:?}"),
+        }
+    }
+    let complete = actions.iter().filter(|action| action.status == Status::Complete).count();
+    assert!(complete > ACTIONS / 2, "{complete} are complete");
 }
 
 #[tokio::test]
