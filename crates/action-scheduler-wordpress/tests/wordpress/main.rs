@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails is to panic")]
 
+mod away;
 mod bridge;
 mod broken;
 mod events;
