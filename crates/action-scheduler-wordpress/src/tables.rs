@@ -260,7 +260,7 @@ mod tests {
         let events =
             br#"a:3:{i:1790000000;a:1:{s:4:"ping";a:0:{}}i:1790000060;a:0:{}s:7:"version";i:2;}"#;
         assert_eq!(first_date(events), Some(1_790_000_000));
-        assert_eq!(first_date(&events[..16]), Some(1_790_000_000), "the rest is not looked at");
+        assert_eq!(first_date(&events[..18]), Some(1_790_000_000), "the rest is not looked at");
     }
 
     #[test]

@@ -17,7 +17,7 @@ fn parse(text: &str) -> Result<Config, Vec<String>> {
 
 /// The one problem of a text.
 fn problem(text: &str) -> String {
-    let problems = parse(text).map(|_| ()).unwrap_err();
+    let problems = parse(text).map(|_| ()).expect_err(text);
     assert_eq!(problems.len(), 1, "{problems:#?}");
     problems.into_iter().next().unwrap()
 }
@@ -95,7 +95,7 @@ fn an_unknown_key_is_named_with_its_line_and_what_was_meant() {
     );
     assert_eq!(
         problem("colour = 1"),
-        "line 1: unknown key `colour`; expected one of: store, time_zone, runner, cleaner, alerts, server, traces, policy, hooks, \
+        "line 1: unknown key `colour`; expected one of: store, time_zone, runner, cleaner, alerts, server, traces, wordpress, policy, hooks, \
          handler, schedule"
     );
 }

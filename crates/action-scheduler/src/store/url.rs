@@ -57,7 +57,9 @@ impl FromStr for StoreUrl {
         match url.split_once(':') {
             Some(("sqlite", file)) => Ok(Self::Sqlite { file: file.to_owned() }),
             #[cfg(feature = "mysql")]
-            Some(("mysql" | "mariadb", _)) => Ok(Self::MySql(url.parse()?)),
+            Some(("mysql" | "mariadb", rest)) if rest.starts_with("//") => {
+                Ok(Self::MySql(url.parse()?))
+            }
             #[cfg(feature = "postgres")]
             Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {
                 Ok(Self::Postgres(Box::new(PostgresUrl::parse(url)?)))
