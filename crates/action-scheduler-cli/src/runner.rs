@@ -20,7 +20,7 @@ pub struct RunnerOptions {
           value_parser = input::workers)]
     pub workers: Option<usize>,
 
-    /// Start so much work before a worker is free for it, or 0; see the manual's configuration [default: 0, and 25ms
+    /// Start so much work before a worker is free for it, or 0; see the manual's configuration [default: 0, and 50ms
     /// with --wordpress]
     #[arg(long, value_name = "TIME", env = "ACTION_SCHEDULER_RUNNER_START_AHEAD", hide_env = true,
           value_parser = input::duration)]

@@ -77,7 +77,7 @@ impl WordPressOptions {
         match self.is_given() {
             true => RunnerConfig {
                 workers: available_parallelism().map_or(1, usize::from),
-                start_ahead: Duration::from_millis(25),
+                start_ahead: Duration::from_millis(50),
                 ..usual
             },
             false => usual,

@@ -48,7 +48,7 @@ pub async fn measure() -> Figures {
 async fn drain(scheduler: &Scheduler) -> RunReport {
     let config = RunnerConfig {
         workers: 1,
-        start_ahead: std::time::Duration::from_millis(25),
+        start_ahead: std::time::Duration::from_millis(50),
         until: Until::Drained { batches: None },
         ..RunnerConfig::default()
     };
