@@ -49,6 +49,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// Observers are called on the task that caused the event, so they must be quick.
 fn print(event: &Event) {
     match event {
+        Event::Stored { action, hook, .. } => println!("{hook}: action {action} stored"),
         // `delay` and `ran` tell how late an attempt was started and how long it took.
         Event::Started { action, hook, attempt, .. } => {
             println!("{hook}: action {action} started, attempt {attempt}");
@@ -59,6 +60,11 @@ fn print(event: &Event) {
         Event::Failed { action, hook, reason, .. } => {
             println!("{hook}: action {action} failed: {reason}");
         }
+        Event::NextScheduled { action, hook, .. } => {
+            println!("{hook}: action {action} comes next");
+        }
+        // What traces are made of: the same once more, for attempts of every kind.
+        Event::Attempted { .. } => {}
         Event::ChainPaused { chain, hook } => println!("{hook}: chain {chain} paused"),
         // There are more, and later versions may bring others.
         other => println!("{other:?}"),

@@ -65,16 +65,16 @@ slow_report is failed after attempt 1
 
 #[test]
 fn observers() {
-    let expected = r#"Stored { action: ActionId(1), hook: "greet" }
-Stored { action: ActionId(2), hook: "count_sales" }
-Stored { action: ActionId(3), hook: "sync_stock" }
-Stored { action: ActionId(4), hook: "farewell" }
+    let expected = r#"greet: action 1 stored
+count_sales: action 2 stored
+sync_stock: action 3 stored
+farewell: action 4 stored
 BatchClaimed { claim: ClaimId(1), actions: 3 }
 greet: action 1 started, attempt 1
 greet: action 1 complete at attempt 1
 count_sales: action 2 started, attempt 1
 count_sales: action 2 complete at attempt 1
-NextScheduled { chain: ChainId(2), action: ActionId(5) }
+count_sales: action 5 comes next
 sync_stock: action 3 started, attempt 1
 sync_stock: action 3 failed: no connection
 sync_stock: chain 3 paused
