@@ -124,6 +124,9 @@ pub async fn run(app: &mut App, options: Options) -> Result<()> {
         }
         None => None,
     };
+    // Before a word is said: whoever reads it may stop this at once.
+    let shutdown = Shutdown::new();
+    let signals = stop_on_signals(shutdown.clone())?;
     let figures = FigureKeeper::begin(&scheduler);
     banner(app, &config, &url, &settings);
     for doubt in doubts(&config) {
@@ -138,8 +141,6 @@ pub async fn run(app: &mut App, options: Options) -> Result<()> {
         note(demo.what_to_look_at());
     }
 
-    let shutdown = Shutdown::new();
-    let signals = stop_on_signals(shutdown.clone())?;
     let cleaner = options.cleaner.resolve(&config).map(|interval| {
         let cleaner = Cleaner::new(scheduler.clone());
         tokio::spawn(cleaner.keep(interval, shutdown.clone()))
