@@ -267,7 +267,7 @@ function as_get_scheduled_actions( $args = array(), $return_format = OBJECT ) {
 /**
  * A date.
  *
- * @param int|string|DateTimeInterface|null $date_string Seconds since 1970, a text, a date, or null for now.
+ * @param int|string|DateTimeInterface|null $date_string Seconds since 1970, a text or a date; null is the present moment.
  * @param string                            $timezone    The zone that it is in.
  * @return ActionScheduler_DateTime
  */

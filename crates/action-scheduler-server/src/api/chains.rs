@@ -259,7 +259,7 @@ async fn declare_chain(
 
 /// Pause a chain
 ///
-/// It stands still until it is resumed. Its pending instance is canceled; one in-progress is its last for now.
+/// It stands still until it is resumed. Its pending instance is canceled; one in-progress is its last until then.
 #[utoipa::path(
     post,
     path = "/chains/{id}/pause",

@@ -22,7 +22,7 @@ class ActionScheduler_DBLogger extends ActionScheduler_Logger {
 	 *
 	 * @param int           $action_id The action.
 	 * @param string        $message   What happened.
-	 * @param DateTime|null $date      When; null for now.
+	 * @param DateTime|null $date      When; null is the present moment.
 	 * @return int The id of the entry.
 	 */
 	public function log( $action_id, $message, ?DateTime $date = null ) {
@@ -78,7 +78,7 @@ class ActionScheduler_DBLogger extends ActionScheduler_Logger {
 	 *
 	 * @param int[]         $action_ids The actions.
 	 * @param string        $message    What happened.
-	 * @param DateTime|null $date       When; null for now.
+	 * @param DateTime|null $date       When; null is the present moment.
 	 */
 	private function write( array $action_ids, $message, ?DateTime $date ) {
 		global $wpdb;

@@ -35,7 +35,7 @@ class ActionScheduler_LogEntry {
 	 *
 	 * @param int           $action_id The action.
 	 * @param string        $message   What happened.
-	 * @param DateTime|null $date      When; null for now.
+	 * @param DateTime|null $date      When; null is the present moment.
 	 */
 	public function __construct( $action_id, $message, $date = null ) {
 		$this->action_id = $action_id;

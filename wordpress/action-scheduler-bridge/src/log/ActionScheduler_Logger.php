@@ -61,7 +61,7 @@ abstract class ActionScheduler_Logger {
 	 *
 	 * @param int           $action_id The action.
 	 * @param string        $message   What happened.
-	 * @param DateTime|null $date      When; null for now.
+	 * @param DateTime|null $date      When; null is the present moment.
 	 * @return int The id of the entry.
 	 */
 	abstract public function log( $action_id, $message, ?DateTime $date = null );

@@ -28,7 +28,7 @@ abstract class ActionScheduler_Abstract_RecurringSchedule extends ActionSchedule
 	 *
 	 * @param DateTime      $date       When it runs.
 	 * @param mixed         $recurrence How it recurs.
-	 * @param DateTime|null $first      When it ran first; null for now.
+	 * @param DateTime|null $first      When it ran first; null is the present moment.
 	 */
 	public function __construct( DateTime $date, $recurrence, ?DateTime $first = null ) {
 		parent::__construct( $date );

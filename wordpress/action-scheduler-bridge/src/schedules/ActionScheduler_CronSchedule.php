@@ -14,7 +14,7 @@ class ActionScheduler_CronSchedule extends ActionScheduler_Abstract_RecurringSch
 	 *
 	 * @param DateTime              $start      When it runs at the earliest.
 	 * @param CronExpression|string $recurrence The expression.
-	 * @param DateTime|null         $first      When it was to begin; null for now.
+	 * @param DateTime|null         $first      When it was to begin; null is the present moment.
 	 */
 	public function __construct( DateTime $start, $recurrence, ?DateTime $first = null ) {
 		$cron = $recurrence instanceof CronExpression ? $recurrence : CronExpression::factory( $recurrence );

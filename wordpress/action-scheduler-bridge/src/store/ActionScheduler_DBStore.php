@@ -185,7 +185,7 @@ class ActionScheduler_DBStore extends ActionScheduler_Store {
 	 * Claims actions that are due.
 	 *
 	 * @param int           $max_actions How many at most.
-	 * @param DateTime|null $before_date What is due; null for now.
+	 * @param DateTime|null $before_date What is due; null is the present moment.
 	 * @param string[]      $hooks       Only these hooks; none for all.
 	 * @param string        $group       Only this group; empty for all.
 	 * @return ActionScheduler_ActionClaim

@@ -15,7 +15,7 @@ final class Action_Scheduler_Bridge_Dates {
 	 * A pair of columns.
 	 *
 	 * @param string                 $name What the columns are called, without `_gmt` and `_local`.
-	 * @param DateTimeInterface|null $date The date; null for now.
+	 * @param DateTimeInterface|null $date The date; null is the present moment.
 	 * @return string[] Their values, by their names.
 	 */
 	public static function columns( $name, ?DateTimeInterface $date = null ) {
