@@ -15,7 +15,8 @@ use crate::output::time::short;
 /// Options of `serve` and `run`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct RunnerOptions {
-    /// How many actions are executed at once; 1 is strictly one after another [default: 10]
+    /// How many actions are executed at once; 1 is strictly one after another [default: 10, and one for each processor
+    /// with --wordpress]
     #[arg(long, value_name = "N", env = "ACTION_SCHEDULER_RUNNER_WORKERS", hide_env = true,
           value_parser = input::workers)]
     pub workers: Option<usize>,
@@ -60,7 +61,7 @@ pub struct RunnerOptions {
     )]
     pub exclude_groups: Option<Vec<Group>>,
 
-    /// How often to look for work at least [default: 5s]
+    /// How often to look for work at least [default: 5s, and 1s with --wordpress]
     #[arg(long, value_name = "TIME", env = "ACTION_SCHEDULER_RUNNER_POLL_INTERVAL",
           hide_env = true, value_parser = input::positive_duration)]
     pub poll_interval: Option<Duration>,

@@ -70,14 +70,15 @@ impl WordPressOptions {
         !self.wordpress.is_empty()
     }
 
-    /// How a queue is run unless something else is asked for. That of a site: PHP computes more than it waits, and most
-    /// callbacks take less time than a commit.
+    /// How a queue is run unless something else is asked for. That of a site: PHP computes more than it waits, most
+    /// callbacks take less time than a commit, and a site without the bridge says nothing of new work.
     pub fn usual_runner(&self) -> RunnerConfig {
         let usual = RunnerConfig::default();
         match self.is_given() {
             true => RunnerConfig {
                 workers: available_parallelism().map_or(1, usize::from),
                 start_ahead: Duration::from_millis(50),
+                poll_interval: Duration::from_secs(1),
                 ..usual
             },
             false => usual,

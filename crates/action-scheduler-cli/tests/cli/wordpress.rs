@@ -12,6 +12,7 @@ use crate::serve::Serving;
 
 const PLUGIN: &str = "<?php
 add_action( 'greet', function ( $name ) { file_put_contents( ABSPATH . 'greeted', \"$name\\n\", FILE_APPEND ); } );
+add_action( 'greet_slowly', function ( $name ) { usleep( 5000 ); do_action( 'greet', $name ); } );
 add_action( 'decline', function () { throw new RuntimeException( 'card declined' ); } );
 ";
 
@@ -59,6 +60,9 @@ async fn serve_runs_a_site_and_says_why_it_waits_for_a_broken_one() {
     assert_eq!(greeted(&site), "Ada\n");
 
     site.add_plugin("broken", "<?php\nthis is no PHP;");
+    // Not after the two seconds in which it sees that by itself.
+    serving.signal("-HUP");
+    serving.wait_for("PHP workers are replaced");
     sandbox.ok(&["schedule", "async", "greet", "--args", r#"["Bob"]"#, "--wordpress", &folder]);
     let line = serving.wait_for("the queue stands still");
     assert!(line.contains("PHP Fatal error: syntax error"), "{line}");
@@ -117,6 +121,41 @@ async fn a_daemon_that_is_killed_loses_nothing_and_runs_no_callback_twice() {
     }
     let complete = actions.iter().filter(|action| action.status == Status::Complete).count();
     assert!(complete > ACTIONS / 2, "{complete} are complete");
+}
+
+#[tokio::test]
+async fn a_bridge_that_is_taken_away_in_the_middle_of_a_run_costs_nothing() {
+    const ACTIONS: usize = 400;
+    let site = site().await;
+    let (sandbox, folder) = (Sandbox::new(), folder(&site));
+    sandbox.ok(&["wordpress", "install", "--wordpress", &folder]);
+    let queue = Scheduler::open(&site.url()).await.unwrap();
+    let actions = (0..ACTIONS).map(|number| {
+        NewAction::new("greet_slowly".parse().unwrap(), Schedule::Async)
+            .args(Args::new([number.to_string()]).unwrap())
+    });
+    queue.insert(actions.collect()).await.unwrap();
+    let serve = ["serve", "--wordpress", &folder, "--listen", "off"];
+    let mut serving = Serving::start(sandbox.command(&serve));
+    let called = async |wanted: usize| {
+        let begun = Instant::now();
+        while calls(&site).len() < wanted {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{wanted} are not called");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    called(ACTIONS / 10).await;
+    sandbox.ok(&["wordpress", "uninstall", "--wordpress", &folder]);
+    called(ACTIONS).await;
+    // Nobody rings any more.
+    let last = Args::new(["last"]).unwrap();
+    queue.enqueue_async("greet", last).await.unwrap();
+    called(ACTIONS + 1).await;
+    serving.signal("-TERM");
+    assert_eq!(serving.exit_code(), Some(0));
+    assert!(calls(&site).values().all(|times| *times == 1), "{:?}", calls(&site));
+    let complete = queue.count(Query::new().status(Status::Complete)).await.unwrap();
+    assert_eq!(complete, ACTIONS as u64 + 1);
 }
 
 #[tokio::test]

@@ -90,8 +90,25 @@ async fn new_work_rings_at_the_daemon() {
     let action_scheduler::store::StoreUrl::MySql(url) = &site.store else { unreachable!() };
     let mut notices = action_scheduler_wordpress::tables::Notices::new(url);
     notices.give(url, &notice).await.unwrap();
-    wordpress.request("do_action( 'action_scheduler_stored_action', 1 );").await;
-    tokio::time::timeout(Duration::from_secs(60), bell.changed()).await.unwrap().unwrap();
+    let rung = async |bell: &mut watch::Receiver<u64>, times: u64| {
+        let rung = bell.wait_for(|count| *count == times);
+        tokio::time::timeout(Duration::from_secs(60), rung).await.unwrap().unwrap();
+    };
+    // In the middle of the request, for each action; and at its end.
+    let mut request = Box::pin(wordpress.request(
+        "do_action( 'action_scheduler_stored_action', 1 );
+        do_action( 'action_scheduler_stored_action', 2 );
+        while ( ! file_exists( ABSPATH . 'go-on' ) ) { usleep( 1000 ); }",
+    ));
+    tokio::select! {
+        () = rung(&mut bell, 2) => {}
+        _ = &mut request => panic!("it ended without a file"),
+    }
+    wordpress.write("go-on", "");
+    request.await;
+    rung(&mut bell, 3).await;
+    wordpress.request("").await;
+    assert_eq!(*bell.borrow(), 3, "nothing was stored");
 }
 
 #[tokio::test]

@@ -6,7 +6,8 @@
  */
 
 /**
- * Rings at the daemon when actions are stored: of the first of a request at once, of the others at its end.
+ * Rings at the daemon for each action that is stored, and once more at the end of the request: what was stored in a
+ * transaction can be seen only then.
  */
 final class Action_Scheduler_Bridge_Bell {
 	/**
@@ -17,18 +18,18 @@ final class Action_Scheduler_Bridge_Bell {
 	private $daemon;
 
 	/**
-	 * How many actions were stored since it was told the last time.
+	 * The sites of this request that have new work, by the prefix of their tables: what the daemon said last.
 	 *
-	 * @var int
+	 * @var array
 	 */
-	private $untold = 0;
+	private $signs = array();
 
 	/**
-	 * Whether it was told in this request.
+	 * Open sockets, by path; false for one that could not be opened.
 	 *
-	 * @var bool
+	 * @var array
 	 */
-	private $told = false;
+	private $sockets = array();
 
 	/**
 	 * For a daemon.
@@ -43,43 +44,62 @@ final class Action_Scheduler_Bridge_Bell {
 	 * Begins to listen.
 	 */
 	public function hook() {
+		// A worker of the daemon tells it another way.
+		if ( defined( 'ACTION_SCHEDULER_WORKER' ) ) {
+			return;
+		}
 		// After the log entry was written, so that those of the daemon follow it.
 		add_action( 'action_scheduler_stored_action', array( $this, 'stored' ), PHP_INT_MAX, 0 );
-		add_action( 'shutdown', array( $this, 'ring' ), 10, 0 );
+		add_action( 'shutdown', array( $this, 'ended' ), 10, 0 );
 	}
 
 	/**
 	 * An action was stored.
 	 */
 	public function stored() {
-		++$this->untold;
-		if ( ! $this->told ) {
-			$this->told = true;
-			$this->ring();
+		global $wpdb;
+		if ( $this->daemon->is_alive() ) {
+			$this->signs[ $wpdb->prefix ] = $this->daemon->last_sign();
+			$this->ring( $this->signs[ $wpdb->prefix ] );
 		}
 	}
 
 	/**
-	 * Tells the daemon that there is new work. That it could not be told is no harm: it looks by itself every few seconds.
+	 * The request ends.
 	 */
-	public function ring() {
-		if ( 0 === $this->untold ) {
+	public function ended() {
+		array_map( array( $this, 'ring' ), $this->signs );
+	}
+
+	/**
+	 * Tells the daemon that there is new work. That it could not be told is no harm: it looks by itself every second.
+	 *
+	 * @param array $sign What it said last.
+	 */
+	private function ring( array $sign ) {
+		if ( empty( $sign['socket'] ) || empty( $sign['site'] ) ) {
 			return;
 		}
-		$this->untold = 0;
-		// A worker of the daemon tells it another way.
-		if ( defined( 'ACTION_SCHEDULER_WORKER' ) || ! $this->daemon->is_alive() ) {
-			return;
+		$path = $sign['socket'];
+		if ( ! isset( $this->sockets[ $path ] ) ) {
+			$this->sockets[ $path ] = $this->open( $path );
 		}
-		$sign = $this->daemon->last_sign();
-		if ( empty( $sign['socket'] ) || empty( $sign['site'] ) || ! @file_exists( $sign['socket'] ) ) {
-			return;
+		if ( $this->sockets[ $path ] ) {
+			@fwrite( $this->sockets[ $path ], $sign['site'] );
 		}
-		$socket = @stream_socket_client( 'udg://' . $sign['socket'], $code, $message, 0.1 );
+	}
+
+	/**
+	 * Opens a socket that nobody waits for.
+	 *
+	 * @param string $path Where it is.
+	 * @return resource|false
+	 */
+	private function open( $path ) {
+		$socket = @file_exists( $path ) ? @stream_socket_client( 'udg://' . $path, $code, $message, 0.1 ) : false;
 		if ( $socket ) {
 			stream_set_blocking( $socket, false );
-			@fwrite( $socket, $sign['site'] );
-			fclose( $socket );
 		}
+		return $socket;
 	}
 }
