@@ -14,6 +14,11 @@ final class Action_Scheduler_Bridge_Insert {
 	 */
 	const PATIENCE = 10;
 
+	/**
+	 * How many rows the daemon locks to take turns over what is unique.
+	 */
+	const TURNS = 997;
+
 	const FORMATS = array(
 		'group_id' => '%d',
 		'priority' => '%d',
@@ -28,7 +33,7 @@ final class Action_Scheduler_Bridge_Insert {
 	 * @throws RuntimeException If it could not be stored.
 	 */
 	public function always( array $row, $group ) {
-		return $this->insert( $row, $group, '' );
+		return $this->insert( $row, $group, 'FROM DUAL' );
 	}
 
 	/**
@@ -42,7 +47,7 @@ final class Action_Scheduler_Bridge_Insert {
 	public function unless_there( array $row, $group ) {
 		global $wpdb;
 		$same = $wpdb->prepare(
-			"WHERE NOT EXISTS (SELECT 1 FROM {$wpdb->prefix}actionscheduler_actions a
+			"NOT EXISTS (SELECT 1 FROM {$wpdb->prefix}actionscheduler_actions a
 			JOIN {$wpdb->prefix}actionscheduler_groups g ON g.group_id = a.group_id
 			WHERE a.hook = %s AND a.status IN (%s, %s) AND a.args = %s AND g.slug = %s)",
 			$row['hook'],
@@ -55,10 +60,45 @@ final class Action_Scheduler_Bridge_Insert {
 		$turn = 'as-' . md5( $wpdb->dbname . $wpdb->prefix . strtolower( $row['hook'] . "\n" . $group ) );
 		$wpdb->get_var( $wpdb->prepare( 'SELECT GET_LOCK(%s, %d)', $turn, self::PATIENCE ) );
 		try {
-			return $this->insert( $row, $group, $same );
+			return $this->insert( $row, $group, $this->source( $row['hook'], $group ) . $same );
 		} finally {
 			$wpdb->get_var( $wpdb->prepare( 'SELECT RELEASE_LOCK(%s)', $turn ) );
 		}
+	}
+
+	/**
+	 * Where a statement reads from that looks and stores: the row that the daemon locks while it does the same, so that the
+	 * statement waits for it before it looks, and the other way round. Nothing where no daemon has been.
+	 *
+	 * @param string $hook  The hook.
+	 * @param string $group The group.
+	 * @return string With the beginning of a condition.
+	 */
+	private function source( $hook, $group ) {
+		global $wpdb;
+		$turns      = $wpdb->prefix . 'action_scheduler_turns';
+		$turn       = self::turn( $hook, $group );
+		$suppresses = $wpdb->suppress_errors();
+		$is_there   = $wpdb->query( $wpdb->prepare( "INSERT IGNORE INTO $turns (turn) VALUES (%d)", $turn ) );
+		$wpdb->suppress_errors( $suppresses );
+		return false === $is_there ? 'FROM DUAL WHERE ' : $wpdb->prepare( "FROM $turns t WHERE t.turn = %d AND ", $turn );
+	}
+
+	/**
+	 * Which row the daemon locks.
+	 *
+	 * @param string $hook  The hook.
+	 * @param string $group The group.
+	 * @return int
+	 */
+	private static function turn( $hook, $group ) {
+		// 64 bits without a sign are more than PHP has, so they come in two halves.
+		list( , $high, $low )              = unpack( 'N2', hash( 'fnv1a64', $hook, true ) );
+		list( , $group_high, $group_low ) = unpack( 'N2', hash( 'fnv1a64', $group, true ) );
+
+		$high ^= ( ( $group_high << 1 ) | ( $group_low >> 31 ) ) & 0xffffffff;
+		$low  ^= ( ( $group_low << 1 ) | ( $group_high >> 31 ) ) & 0xffffffff;
+		return ( ( $high % self::TURNS ) * ( 0x100000000 % self::TURNS ) + $low ) % self::TURNS;
 	}
 
 	/**
@@ -66,7 +106,7 @@ final class Action_Scheduler_Bridge_Insert {
 	 *
 	 * @param array  $row       Its columns, but for its group.
 	 * @param string $group     Its group.
-	 * @param string $condition On which condition.
+	 * @param string $condition From where, and on which condition.
 	 * @return int Its id; 0 if it was left out.
 	 * @throws RuntimeException If it could not be stored.
 	 */
@@ -90,7 +130,7 @@ final class Action_Scheduler_Bridge_Insert {
 	 *
 	 * @param array  $row       Its columns, but for its group.
 	 * @param string $group     Its group.
-	 * @param string $condition On which condition.
+	 * @param string $condition From where, and on which condition.
 	 * @return int|false Its id; 0 if it was left out; false if it could not be stored.
 	 */
 	private function try_to_insert( array $row, $group, $condition ) {
@@ -105,7 +145,7 @@ final class Action_Scheduler_Bridge_Insert {
 		foreach ( array_keys( $row ) as $column ) {
 			$formats[] = isset( self::FORMATS[ $column ] ) ? self::FORMATS[ $column ] : '%s';
 		}
-		$sql = "INSERT INTO {$wpdb->prefix}actionscheduler_actions ($columns) SELECT " . implode( ', ', $formats ) . ' FROM DUAL ';
+		$sql = "INSERT INTO {$wpdb->prefix}actionscheduler_actions ($columns) SELECT " . implode( ', ', $formats ) . ' ';
 		// The condition has been prepared.
 		$rows = $wpdb->query( $wpdb->prepare( $sql, array_values( $row ) ) . $condition );
 		if ( false === $rows ) {

@@ -1,6 +1,8 @@
 //! The functions that schedule.
 
-use action_scheduler::Status;
+use action_scheduler::action::{NewAction, Unique};
+use action_scheduler::{Args, Query, Schedule, Status};
+use mysql_async::prelude::Queryable;
 use serde_json::{Value, json};
 
 use super::Shop;
@@ -95,6 +97,53 @@ async fn of_many_requests_at_once_one_stores_a_unique_action() {
         .ask("return as_get_scheduled_actions( array( 'hook' => 'h', 'per_page' => 0 ), 'ids' ) ? ActionScheduler::store()->query_actions( array( 'hook' => 'h' ), 'count' ) : 0;")
         .await;
     assert_eq!(stored, 40);
+}
+
+#[tokio::test]
+async fn what_php_and_the_daemon_store_at_once_is_unique_too() {
+    let shop = Shop::open().await;
+    let scheduler = shop.scheduler().await;
+    // Stands in the way of both, after they have looked and before they can store.
+    let mut gate = shop.wordpress.connect().await;
+    gate.query_drop("BEGIN").await.unwrap();
+    let all = "SELECT action_id FROM wp_actionscheduler_actions FOR UPDATE";
+    gate.query_drop(all).await.unwrap();
+
+    let action = NewAction::new("h".parse().unwrap(), Schedule::Async)
+        .args(Args::new([1]).unwrap())
+        .group("g".parse().unwrap())
+        .unique(Unique::Args);
+    let by_daemon = tokio::spawn(async move { scheduler.insert(vec![action]).await });
+    waiting(&shop, 1).await;
+    let asked = shop.ask::<i64>("return as_enqueue_async_action( 'h', array( 1 ), 'g', true );");
+    let open = async {
+        waiting(&shop, 2).await;
+        gate.query_drop("COMMIT").await.unwrap();
+    };
+    let (by_php, ()) = tokio::join!(asked, open);
+    let by_daemon = by_daemon.await.unwrap().unwrap();
+    assert_eq!((by_php, by_daemon[0].is_some()), (0, true));
+    assert_eq!(shop.scheduler().await.count(Query::new()).await.unwrap(), 1);
+}
+
+/// Waits until so many statements wait for a lock.
+async fn waiting(shop: &Shop, wanted: usize) {
+    let mut connection = shop.wordpress.connect().await;
+    let begun = std::time::Instant::now();
+    loop {
+        let waits: usize = connection
+            .query_first(
+                "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'",
+            )
+            .await
+            .unwrap()
+            .unwrap_or_default();
+        if waits >= wanted {
+            return;
+        }
+        assert!(begun.elapsed().as_secs() < 60, "{waits} of {wanted} wait");
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
 }
 
 #[tokio::test]
