@@ -108,6 +108,8 @@ final class Action_Scheduler_Worker {
         foreach ( array( 'begin_execute', 'after_execute', 'failed_execution', 'unexpected_shutdown' ) as $hook ) {
             $this->unhook_logger( 'action_scheduler_' . $hook );
         }
+        // To what listens, a worker is one run of the queue.
+        do_action( 'action_scheduler_before_process_queue' );
         $this->take_stock();
         $this->current = null;
         $this->send(
@@ -146,6 +148,7 @@ final class Action_Scheduler_Worker {
             $this->done( $message['seq'], $reason );
         }
         $this->current = null;
+        do_action( 'action_scheduler_after_process_queue' );
         exit( 0 );
     }
 

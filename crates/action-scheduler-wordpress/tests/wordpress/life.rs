@@ -63,6 +63,25 @@ async fn listeners_hear_of_an_action_as_of_the_originals() {
 }
 
 #[tokio::test]
+async fn a_process_is_one_run_of_the_queue_to_its_listeners() {
+    const LISTENER: &str = "<?php
+        foreach ( array( 'before', 'after' ) as $when ) {
+            add_action( \"action_scheduler_{$when}_process_queue\", function () use ( $when ) {
+                file_put_contents( ABSPATH . 'runs', \"$when\\n\", FILE_APPEND );
+            } );
+        }
+        add_action( 'tell', function () { file_put_contents( ABSPATH . 'runs', \"action\\n\", FILE_APPEND ); } );";
+    let workers = WorkerSettings { workers: 1, ..WorkerSettings::default() };
+    let scene =
+        Scene::set(&[("listener", LISTENER)], Setting { workers, ..Setting::default() }).await;
+    scene.run("tell", [1]).await;
+    scene.run("tell", [2]).await;
+    assert_eq!(scene.file("runs"), "before\naction\naction\n");
+    scene.workers.close().await;
+    assert_eq!(scene.file("runs"), "before\naction\naction\nafter\n");
+}
+
+#[tokio::test]
 async fn one_process_runs_one_action_after_another_and_ends_when_it_is_idle() {
     let workers = WorkerSettings {
         workers: 1,
@@ -204,7 +223,7 @@ struct Order {
 }
 
 /// Waits until something is so.
-async fn until(mut holds: impl FnMut() -> bool) {
+pub async fn until(mut holds: impl FnMut() -> bool) {
     let begun = std::time::Instant::now();
     while !holds() {
         assert!(begun.elapsed() < Duration::from_secs(60), "waited for long enough");

@@ -29,6 +29,7 @@ pub struct Scene {
 pub struct Setting {
     pub php: Php,
     pub workers: WorkerSettings,
+    pub limit: WorkerLimit,
     pub policy: Policy,
 }
 
@@ -38,6 +39,7 @@ impl Default for Setting {
             php: Php::default(),
             // Looking for changes before each action.
             workers: WorkerSettings { check_after: Duration::ZERO, ..WorkerSettings::default() },
+            limit: WorkerLimit::new(8),
             policy: Policy::default(),
         }
     }
@@ -67,12 +69,8 @@ impl Scene {
         site: Site,
         setting: Setting,
     ) -> Self {
-        let workers = PhpWorkers::new(
-            site.clone(),
-            installation.php.clone(),
-            setting.workers,
-            WorkerLimit::new(8),
-        );
+        let workers =
+            PhpWorkers::new(site.clone(), installation.php.clone(), setting.workers, setting.limit);
         let scheduler = Scheduler::builder(site.store.open().await.unwrap())
             .policies(Policies::new(setting.policy))
             .context(Context::new("test"))
