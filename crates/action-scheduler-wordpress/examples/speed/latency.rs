@@ -1,11 +1,11 @@
 //! How long it is from the call of a function that schedules to the callback's first line, with the bridge and without.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::program::Served;
-use crate::queue::Queue;
+use crate::queue::{Queue, now};
 
 /// Calls in one request, with a moment between them.
 const CALLS: usize = 200;
@@ -52,11 +52,6 @@ pub async fn measure() -> Figures {
         without_p50_ms: quantile(&without, 0.5),
         without_p99_ms: quantile(&without, 0.99),
     }
-}
-
-/// As PHP's `microtime`.
-fn now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
 }
 
 /// Waits for so many calls of the callback; what they noted, sorted.

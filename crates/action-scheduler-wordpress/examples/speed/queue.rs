@@ -1,5 +1,7 @@
 //! A site on a server of its own, and its queue.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use action_scheduler::action::NewAction;
 use action_scheduler::{Args, Query, Schedule, Scheduler, Status};
 use mysql_async::prelude::Queryable;
@@ -57,4 +59,9 @@ pub async fn fill(scheduler: &Scheduler, count: u64) {
         scheduler.insert(actions.collect()).await.unwrap();
         next = until;
     }
+}
+
+/// As PHP's `microtime`.
+pub fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
 }
