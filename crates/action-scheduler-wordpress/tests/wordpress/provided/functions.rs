@@ -106,7 +106,7 @@ async fn what_php_and_the_daemon_store_at_once_is_unique_too() {
     // Stands in the way of both, after they have looked and before they can store.
     let mut gate = shop.wordpress.connect().await;
     gate.query_drop("BEGIN").await.unwrap();
-    let all = "SELECT action_id FROM wp_actionscheduler_actions FOR UPDATE";
+    let all = "SELECT action_id FROM wp_actionscheduler_actions FORCE INDEX (PRIMARY) FOR UPDATE";
     gate.query_drop(all).await.unwrap();
 
     let action = NewAction::new("h".parse().unwrap(), Schedule::Async)
@@ -142,7 +142,8 @@ async fn waiting(shop: &Shop, wanted: usize) {
             return;
         }
         assert!(begun.elapsed().as_secs() < 60, "{waits} of {wanted} wait");
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        // The server renews the table only when nobody has looked at it for 100 ms.
+        tokio::time::sleep(std::time::Duration::from_millis(150)).await;
     }
 }
 
