@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
+use super::actions::NO_ATTEMPT;
 use super::error::Outcome;
-use super::import::NO_ATTEMPT;
 use super::journal::{self, CHUNK, Entry, Kind};
 use super::log;
 use super::row::Columns;

@@ -8,12 +8,16 @@ use mysql_async::Row;
 use super::error::Outcome;
 use super::row::Columns;
 use super::sql::{List, OrNull, Rows, Text, TextOrNull};
+use super::tables::Tables;
 use super::transaction::{Ask, Read, Write};
 use crate::action::{ActionId, Attempt};
 use crate::log::{Context, LogEntry, NewLogEntry, Step};
 
 /// How many actions are asked for at once.
 const CHUNK: usize = 1000;
+
+/// Entries go into one statement as long as their texts are no longer than this together.
+pub(super) const MESSAGES: usize = 1 << 20;
 
 /// The most bytes that the plugin's column holds.
 const LONGEST_TEXT: usize = 65_535;
@@ -75,10 +79,7 @@ async fn write_chunk(write: &mut Write<'_>, entries: &[Entry<'_>]) -> Outcome<()
         return Ok(());
     }
     let tables = write.tables();
-    let mut rows = Rows::new(format_args!(
-        "INSERT INTO {} (action_id, message, log_date_gmt, log_date_local)",
-        tables.logs
-    ));
+    let mut rows = text_rows(tables);
     let mut untold = Vec::new();
     let mut dates = (write.now, write.now_dates.clone());
     // Many of one call say the same.
@@ -124,6 +125,43 @@ async fn write_chunk(write: &mut Write<'_>, entries: &[Entry<'_>]) -> Outcome<()
         ));
     }
     write.later(&rows.end("")).await
+}
+
+/// An entry whose text was written elsewhere.
+pub(super) struct Copied<'a> {
+    pub(super) action: ActionId,
+    pub(super) at: Timestamp,
+    pub(super) text: &'a str,
+}
+
+/// Writes entries with their texts as they are, in order, about actions that exist.
+pub(super) async fn copy(write: &mut Write<'_>, entries: &[Copied<'_>]) -> Outcome<()> {
+    // A statement holds a thousand of them, or fewer that are long.
+    let mut rest = entries;
+    while !rest.is_empty() {
+        let mut bytes = 0;
+        let fit = rest.iter().take(CHUNK).take_while(|entry| {
+            bytes += entry.text.len();
+            bytes <= MESSAGES
+        });
+        let (chunk, more) = rest.split_at(fit.count().max(1));
+        rest = more;
+        let mut rows = text_rows(write.tables());
+        for Copied { action, at, text } in chunk {
+            let dates = write.database.dates(*at);
+            rows.push(format_args!("{action},{},{dates}", Text(cut(text, LONGEST_TEXT))));
+        }
+        write.later(&rows.end("")).await?;
+    }
+    Ok(())
+}
+
+/// A statement that stores rows of the plugin's log.
+fn text_rows(tables: &Tables) -> Rows {
+    Rows::new(format_args!(
+        "INSERT INTO {} (action_id, message, log_date_gmt, log_date_local)",
+        tables.logs
+    ))
 }
 
 /// As much of a text as fits.

@@ -4,6 +4,7 @@
 //! read and written by `php`. Every step is one transaction (`transaction`), which is done again when the server takes
 //! it back to let another through.
 
+mod actions;
 mod admit;
 mod adopt;
 mod around;
@@ -64,6 +65,7 @@ use self::export::Found;
 use self::groups::Groups;
 pub use self::optimize::Index;
 use self::php::site_time::SiteTime;
+pub use self::posts::{Kept, KeptPost, MovedPost, OldPosts, PostCursor, PostsPage};
 use self::row::Columns;
 use self::snapshot::Snapshot;
 use self::tables::Tables;
@@ -115,6 +117,9 @@ macro_rules! write {
         }
     }};
 }
+
+// After the macros that it uses.
+mod posts;
 
 /// What came into the queue since the last claim.
 struct Returned {
@@ -192,12 +197,7 @@ impl MySqlStore {
     ) -> Outcome<SiteTime> {
         let mut connection = connections.open().await?;
         schema::prepare(&mut connection, url, tables).await?;
-        let zone = schema::option(&mut connection, url, tables, "timezone_string").await?;
-        let offset = schema::option(&mut connection, url, tables, "gmt_offset").await?;
-        let site = SiteTime::from_options(
-            zone.as_deref().unwrap_or_default(),
-            offset.as_deref().unwrap_or_default(),
-        )?;
+        let site = schema::site_time(&mut connection, url, tables).await?;
         connection.disconnect().await?;
         Ok(site)
     }

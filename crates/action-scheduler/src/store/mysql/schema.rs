@@ -6,6 +6,7 @@ use super::around::tables_around;
 use super::connection::exchange;
 use super::error::{Outcome, Trouble};
 use super::journal::move_tables;
+use super::php::site_time::SiteTime;
 use super::row::Columns;
 use super::sql::Text;
 use super::tables::Tables;
@@ -237,6 +238,18 @@ pub(super) async fn option(
         format!("SELECT option_value FROM {} WHERE option_name = {}", tables.options, Text(name));
     let rows = exchange(connection, &sql).await?.rows;
     rows.first().map(|row| row.text(0).map(str::to_owned)).transpose()
+}
+
+/// The time zone of the WordPress site; UTC where there is none.
+pub(super) async fn site_time(
+    connection: &mut mysql_async::Conn,
+    url: &MySqlUrl,
+    tables: &Tables,
+) -> Outcome<SiteTime> {
+    let zone = option(connection, url, tables, "timezone_string").await?;
+    let offset = option(connection, url, tables, "gmt_offset").await?;
+    let (zone, offset) = (zone.unwrap_or_default(), offset.unwrap_or_default());
+    Ok(SiteTime::from_options(&zone, &offset)?)
 }
 
 /// The plugin's tables as its version 3.8 creates them.

@@ -13,6 +13,20 @@ pub(super) struct Tables {
     pub(super) logs: String,
     /// WordPress' options.
     pub(super) options: String,
+    /// WordPress' posts.
+    pub(super) posts: String,
+    /// What WordPress keeps of posts beside them.
+    pub(super) postmeta: String,
+    /// WordPress' comments.
+    pub(super) comments: String,
+    /// What WordPress keeps of comments beside them.
+    pub(super) commentmeta: String,
+    /// The names of what WordPress sorts posts into.
+    pub(super) terms: String,
+    /// What those names are names of.
+    pub(super) taxonomy: String,
+    /// Which posts are sorted into what.
+    pub(super) relationships: String,
     /// When actions were stored, started and finished.
     pub(super) times: String,
     /// Which chain an action is an instance of.
@@ -60,6 +74,13 @@ impl Tables {
             groups: theirs("actionscheduler_groups"),
             logs: theirs("actionscheduler_logs"),
             options: theirs("options"),
+            posts: theirs("posts"),
+            postmeta: theirs("postmeta"),
+            comments: theirs("comments"),
+            commentmeta: theirs("commentmeta"),
+            terms: theirs("terms"),
+            taxonomy: theirs("term_taxonomy"),
+            relationships: theirs("term_relationships"),
             times: ours("times"),
             instances: ours("instances"),
             chains: ours("chains"),

@@ -6,6 +6,7 @@ mod lost;
 mod moving;
 mod opening;
 mod optimize;
+mod posts;
 mod statements;
 mod together;
 

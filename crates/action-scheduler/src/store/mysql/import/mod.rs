@@ -10,7 +10,8 @@ mod rows;
 use std::collections::HashMap;
 
 use self::place::Places;
-pub(super) use self::rows::{NO_ATTEMPT, chain_rows, push_chain};
+pub(super) use self::place::raise_ids;
+pub(super) use self::rows::{chain_rows, push_chain};
 use super::change::delete_rows;
 use super::error::Outcome;
 use super::journal::{self, CHUNK, Kind};

@@ -335,7 +335,7 @@ async fn taken(
 
 /// Sees to it that the ids that are given out from now on are above this one, on all nodes of a cluster and in replicas:
 /// they follow the greatest one that was ever stored.
-async fn raise_ids(write: &mut Write<'_>, above: i64) -> Outcome<()> {
+pub(in crate::store::mysql) async fn raise_ids(write: &mut Write<'_>, above: i64) -> Outcome<()> {
     let actions = &write.tables().actions;
     let sql = format!(
         "SELECT action_id FROM {actions} WHERE action_id >= {above} ORDER BY action_id LIMIT 1"

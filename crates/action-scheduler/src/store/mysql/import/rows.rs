@@ -7,28 +7,20 @@ use jiff::Timestamp;
 use super::place::{Fate, Place, Places};
 use crate::action::{ActionId, Group, Priority, Status};
 use crate::schedule::Schedule;
+use crate::store::mysql::actions::{LastAttempt, WholeRow, number_of};
 use crate::store::mysql::error::Outcome;
 use crate::store::mysql::insert::{not_before, recurrence};
 use crate::store::mysql::journal::Entry;
 use crate::store::mysql::log;
 use crate::store::mysql::php::schedule::StoredSchedule;
 use crate::store::mysql::php::stored_args::StoredArgs;
-use crate::store::mysql::sql::{Blob, List, Micros, OrNull, Rows, Text, TextOrNull};
+use crate::store::mysql::sql::{List, Micros, OrNull, Rows, Text, TextOrNull};
 use crate::store::mysql::tables::Tables;
 use crate::store::mysql::transaction::Write;
 use crate::store::{ActionRecord, Chain, ChainState, ImportBatch, ImportState};
 
-/// The last date that the plugin's columns can have. Its cleaner finds nothing to be older than that.
-const NEVER: &str = "'9999-12-31 23:59:59','9999-12-31 23:59:59'";
-
-/// How the plugin says that there was no attempt.
-pub(in crate::store::mysql) const NO_ATTEMPT: &str = "'0000-00-00 00:00:00','0000-00-00 00:00:00'";
-
 /// How many rows with args go into one statement: a server takes 16 MiB if it is not told otherwise.
 const ROWS: usize = 500;
-
-/// Log entries go into one statement as long as their messages are no longer than this together.
-const MESSAGES: usize = 1 << 20;
 
 /// A record with where it goes.
 struct Placed<'a> {
@@ -75,11 +67,7 @@ async fn store_rows(
     chunk: &[Placed<'_>],
     groups: &HashMap<Group, u64>,
 ) -> Outcome<()> {
-    let mut rows = Rows::new(format_args!(
-        "INSERT INTO {} (action_id, hook, status, scheduled_date_gmt, scheduled_date_local, priority, args, \
-         extended_args, schedule, group_id, attempts, last_attempt_gmt, last_attempt_local)",
-        write.tables().actions
-    ));
+    let mut rows = WholeRow::rows(write.tables());
     for Placed { record, args, id, is_held, chain } in chunk {
         let action = &record.action;
         let at = not_before(action.scheduled_at);
@@ -88,23 +76,25 @@ async fn store_rows(
             (Schedule::Recurring(_), None) => simple,
             (schedule, _) => StoredSchedule::of(schedule, at).unwrap_or(simple),
         };
-        let status = if *is_held { Status::Canceled } else { action.status };
         let last_attempt = match action.finished_at.or(action.started_at) {
-            _ if *is_held => NEVER.to_owned(),
-            Some(last) => write.database.dates(last),
-            None => NO_ATTEMPT.to_owned(),
+            _ if *is_held => LastAttempt::Kept,
+            Some(last) => LastAttempt::At(last),
+            None => LastAttempt::None,
         };
-        let Priority(priority) = action.priority;
-        rows.push(format_args!(
-            "{id},{},'{status}',{},{priority},{},{},{},{},{},{last_attempt}",
-            Text(action.hook.as_str()),
-            write.database.dates(at),
-            Text(&args.args),
-            TextOrNull(args.extended_args.as_deref()),
-            Blob(&schedule.to_bytes()),
-            groups.get(&action.group).copied().unwrap_or_default(),
-            action.attempts
-        ));
+        let row = WholeRow {
+            id: Some(*id),
+            hook: &action.hook,
+            status: if *is_held { Status::Canceled } else { action.status },
+            at,
+            priority: action.priority,
+            args,
+            schedule: &schedule,
+            group: number_of(groups, &action.group),
+            attempts: action.attempts,
+            last_attempt,
+            claim: None,
+        };
+        row.push(&mut rows, write.database);
     }
     write.run(&rows.end("")).await.map(drop)
 }
@@ -167,7 +157,7 @@ async fn store_logs(write: &mut Write<'_>, placed: &[Placed<'_>]) -> Outcome<()>
                 message: entry.message.as_deref().map(Into::into),
             });
             messages += entry.message.as_ref().map_or(0, String::len);
-            if messages > MESSAGES {
+            if messages > log::MESSAGES {
                 log::write(write, &entries).await?;
                 entries.clear();
                 messages = 0;

@@ -113,7 +113,6 @@ impl StoredSchedule {
     }
 
     /// The date of the action it belongs to; none if it is async, or a canceled one that lost it.
-    #[cfg(test)]
     pub(crate) fn at(&self) -> Option<Timestamp> {
         match self {
             Self::Null => None,
