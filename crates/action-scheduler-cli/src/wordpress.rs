@@ -10,7 +10,7 @@ use action_scheduler::policy::HookPattern;
 use action_scheduler::{Priority, RunnerConfig};
 use action_scheduler_wordpress::attach::{Found, find_sites};
 use action_scheduler_wordpress::php::{Php, User};
-use action_scheduler_wordpress::site::Site;
+use action_scheduler_wordpress::site::{Installation, Site};
 use action_scheduler_wordpress::{PhpWorkers, WorkerLimit, WorkerSettings};
 use anyhow::{Result, bail};
 use clap::Args;
@@ -100,7 +100,11 @@ impl WordPressOptions {
 
     /// The sites that are there now.
     pub async fn found(&self, file: &WordPressSection) -> Result<Found> {
-        let mut found = find_sites(&self.wordpress, &self.php(file)?).await;
+        self.named(find_sites(&self.wordpress, &self.php(file)?).await)
+    }
+
+    /// Those of some sites that --site names.
+    fn named(&self, mut found: Found) -> Result<Found> {
         if let Some(name) = &self.site {
             let names = names(&found);
             found.sites.retain(|(site, _)| site.name == *name);
@@ -115,22 +119,38 @@ impl WordPressOptions {
 
     /// The one site that the call is about.
     pub async fn one(&self, file: &WordPressSection) -> Result<OneSite> {
-        let mut found = self.found(file).await?;
-        if let Some(problem) = found.problems.first() {
-            bail!(NotDone(problem.clone()));
+        only(self.found(file).await?, file)
+    }
+
+    /// The one site of an installation that the call is about, which need not have the tables of a queue.
+    pub async fn one_of(
+        &self,
+        installation: &Installation,
+        file: &WordPressSection,
+    ) -> Result<OneSite> {
+        let sites = installation.every_site().await;
+        let sites = sites.map_err(|error| NotDone(error.to_string()))?;
+        let sites = sites.into_iter().map(|site| (site, installation.php.clone())).collect();
+        only(self.named(Found { sites, problems: Vec::new() })?, file)
+    }
+}
+
+/// The one site that was found.
+fn only(mut found: Found, file: &WordPressSection) -> Result<OneSite> {
+    if let Some(problem) = found.problems.first() {
+        bail!(NotDone(problem.clone()));
+    }
+    match (found.sites.pop(), found.sites.is_empty()) {
+        (Some((site, php)), true) => Ok(OneSite::new(site, php, file)),
+        (Some(last), false) => {
+            found.sites.push(last);
+            bail!(BadInput(format!(
+                "--wordpress: {} sites are there; choose one with --site: {}",
+                found.sites.len(),
+                names(&found)
+            )))
         }
-        match (found.sites.pop(), found.sites.is_empty()) {
-            (Some((site, php)), true) => Ok(OneSite::new(site, php, file)),
-            (Some(last), false) => {
-                found.sites.push(last);
-                bail!(BadInput(format!(
-                    "--wordpress: {} sites are there; choose one with --site: {}",
-                    found.sites.len(),
-                    names(&found)
-                )))
-            }
-            (None, _) => bail!(NotDone("--wordpress: there is no site".to_owned())),
-        }
+        (None, _) => bail!(NotDone("--wordpress: there is no site".to_owned())),
     }
 }
 

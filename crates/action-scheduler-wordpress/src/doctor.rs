@@ -141,6 +141,14 @@ async fn ask(
 ) -> Result<(), TablesError> {
     let version = tables.version().await?;
     findings.push(Finding::good("database", format!("{version}, {}", site.store)));
+    match tables.old_posts(&site.prefix).await? {
+        0 => {}
+        posts => findings.push(Finding::doubtful(
+            "posts",
+            format!("{posts} actions of the plugin's versions 1 and 2 are posts, which the daemon does not see"),
+            "move them into the tables: action-scheduler wordpress import-posts --wordpress DIR",
+        )),
+    }
     let schema = tables.option(&site.prefix, "schema-ActionScheduler_StoreSchema").await?;
     let Some(counts) = tables.queue(&site.prefix).await? else {
         findings.push(Finding::doubtful(

@@ -166,6 +166,19 @@ impl Installation {
 
     /// The sites it serves. Those of a network, but the first, count once they have the tables of the queue.
     pub async fn sites(&self) -> Result<Vec<Site>, SiteError> {
+        self.sites_that(|blog, has_queue| blog == 1 || has_queue).await
+    }
+
+    /// The sites it serves, whether they have the tables of a queue or not.
+    pub async fn every_site(&self) -> Result<Vec<Site>, SiteError> {
+        self.sites_that(|_, _| true).await
+    }
+
+    /// The sites that are wanted, by their number and by whether they have the tables of the queue.
+    async fn sites_that(
+        &self,
+        is_wanted: impl Fn(u64, bool) -> bool,
+    ) -> Result<Vec<Site>, SiteError> {
         let prefix = self.prefix()?;
         let told = |error| SiteError::Tables { place: self.folder.display().to_string(), error };
         let mut tables = SiteTables::connect(&self.store(prefix)?, prefix).await.map_err(told)?;
@@ -181,7 +194,7 @@ impl Installation {
                     1 => prefix.to_owned(),
                     id => format!("{prefix}{id}_"),
                 };
-                if blog.id != 1 && !with_queue.contains(&prefix) {
+                if !is_wanted(blog.id, with_queue.contains(&prefix)) {
                     continue;
                 }
                 let home = tables.option(&prefix, "home").await.map_err(told)?;

@@ -111,6 +111,15 @@ impl SiteTables {
         Ok(Some(QueueCounts { past_due, orphans, unknown }))
     }
 
+    /// How many actions of the plugin's versions 1 and 2 are there as posts. By the key on the type; by `wordpress doctor`,
+    /// which asks once.
+    pub async fn old_posts(&mut self, prefix: &str) -> Result<u64, TablesError> {
+        let sql =
+            format!("SELECT COUNT(*) FROM `{prefix}posts` WHERE post_type = 'scheduled-action'");
+        let found: Result<Option<u64>, _> = self.connection.query_first(sql).await;
+        Ok(found.map_err(|error| self.trouble(error))?.unwrap_or_default())
+    }
+
     /// The version of the server.
     pub async fn version(&mut self) -> Result<String, TablesError> {
         let found: Result<Option<String>, _> =

@@ -1,5 +1,7 @@
 //! `--wordpress`: the queue of a real site, from the outside.
 
+mod import_posts;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 

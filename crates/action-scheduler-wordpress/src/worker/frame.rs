@@ -23,6 +23,19 @@ pub(super) enum Word {
     Ended(Ended),
 }
 
+/// What a site does with the posts in which versions 1 and 2 of the plugin kept actions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PostsUse {
+    /// Nothing: its actions are in tables, or nowhere.
+    #[default]
+    Unused,
+    /// It moves them into tables, and knows both until that is done.
+    Moving,
+    /// They are its queue.
+    Used,
+}
+
 /// What was loaded.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
@@ -33,6 +46,8 @@ pub struct Ready {
     pub wordpress: String,
     /// Who provides the functions that schedule: `plugin`, `bridge` or `none`.
     pub source: String,
+    /// What is done about the posts in which versions 1 and 2 of the plugin kept actions.
+    pub posts: PostsUse,
     pub(super) memory: u64,
     /// What was printed while it was loading.
     pub output: String,

@@ -12,8 +12,8 @@ use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
 use tokio::time::timeout;
 
-pub use self::frame::Ready;
 use self::frame::{Done, Ended, Load, Stale, Word, frame, take};
+pub use self::frame::{PostsUse, Ready};
 pub(crate) use self::task::Task;
 use crate::php::{OUTPUT_KEPT, Php, Running};
 use crate::site::Site;

@@ -118,6 +118,7 @@ final class Action_Scheduler_Worker {
                 'php'       => PHP_VERSION,
                 'wordpress' => $GLOBALS['wp_version'],
                 'source'    => $this->source(),
+                'posts'     => $this->posts(),
                 'memory'    => memory_get_usage( true ),
                 'output'    => $this->take_output(),
                 'warnings'  => $this->take_warnings(),
@@ -335,6 +336,23 @@ final class Action_Scheduler_Worker {
             return 'bridge';
         }
         return class_exists( 'ActionScheduler_Versions' ) ? 'plugin' : 'none';
+    }
+
+    // What the site does with the posts in which versions 1 and 2 of the plugin kept actions.
+    private function posts() {
+        if ( ! is_callable( array( 'ActionScheduler', 'store' ) ) ) {
+            return 'unused';
+        }
+        try {
+            $store = ActionScheduler::store();
+        } catch ( Throwable $error ) {
+            // Who knows: better too careful than both at once.
+            return 'used';
+        }
+        if ( is_a( $store, 'ActionScheduler_HybridStore' ) ) {
+            return 'moving';
+        }
+        return is_a( $store, 'ActionScheduler_wpPostStore' ) ? 'used' : 'unused';
     }
 
     // What this process has in memory, as it is on the disk: when that changes, it is of the past.

@@ -1,4 +1,6 @@
-//! `wordpress`: look at a site, and put the bridge into its place.
+//! `wordpress`: look at a site, put the bridge into its place, import what the plugin's first versions left.
+
+mod import_posts;
 
 use action_scheduler_wordpress::bridge::{self, Installed};
 use action_scheduler_wordpress::doctor::{Verdict, examine};
@@ -21,6 +23,8 @@ pub enum What {
     Install,
     /// Take the bridge plugin away
     Uninstall,
+    /// Move the actions that versions 1 and 2 of the plugin kept as posts into the tables of the queue
+    ImportPosts(import_posts::Options),
 }
 
 /// How to print it.
@@ -46,6 +50,7 @@ pub async fn run(app: &App, what: What) -> Result<()> {
     match what {
         What::Doctor(doctor) => look(app, &installation, &doctor).await,
         What::Install => install(&installation),
+        What::ImportPosts(options) => import_posts::run(app, &installation, &options).await,
         What::Uninstall => {
             bridge::uninstall(&installation)?;
             let place = bridge::place(&installation).display().to_string();
@@ -66,7 +71,7 @@ fn install(installation: &Installation) -> Result<()> {
 }
 
 async fn look(app: &App, installation: &Installation, doctor: &Doctor) -> Result<()> {
-    let one = app.wordpress().one(&app.config()?.wordpress).await?;
+    let one = app.wordpress().one_of(installation, &app.config()?.wordpress).await?;
     let findings = examine(installation, &one.site).await;
     if doctor.json {
         output::print(&output::json(&findings)?)?;
