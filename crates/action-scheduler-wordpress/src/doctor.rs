@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::config::Reading;
 use crate::pool::{PhpWorkers, WorkerLimit, WorkerSettings};
 use crate::site::{Installation, Site};
-use crate::tables::{NOTICE, SiteTables, TablesError};
+use crate::tables::{AtWork, NOTICE, QueueCounts, SiteTables, TablesError};
 
 /// How something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -198,13 +198,58 @@ async fn ask(
             "a running daemon marks them as failed; look at their logs, and re-run what is to be done again",
         ),
     });
-    findings.push(match counts.unknown {
-        0 => Finding::good("rows", "every status is known"),
-        count => Finding::doubtful(
-            "rows",
-            format!("{count} have a status that nobody knows"),
-            "a running daemon marks them as failed and says so in their logs",
-        ),
-    });
+    findings.extend(rows(&counts));
+    findings.push(runners(tables.at_work(&site.prefix).await?, site.has_bridge()));
     Ok(())
+}
+
+/// What there is to say of damaged rows.
+fn rows(counts: &QueueCounts) -> Vec<Finding> {
+    let damages = [
+        (
+            counts.unknown,
+            "a status that nobody knows",
+            "they count as failed: mend the rows, and re-run what is to be done",
+        ),
+        (
+            counts.unreadable,
+            "args or a schedule that cannot be read",
+            "when its turn comes, each fails with the reason in its log, and its row stays as it is",
+        ),
+    ];
+    let found: Vec<Finding> = damages
+        .into_iter()
+        .filter(|(count, ..)| *count > 0)
+        .map(|(count, damage, advice)| {
+            Finding::doubtful("rows", format!("{count} have {damage}"), advice)
+        })
+        .collect();
+    match found.is_empty() {
+        true => vec![Finding::good("rows", "every status, and what is pending, can be read")],
+        false => found,
+    }
+}
+
+/// Who works on the queue.
+fn runners(AtWork { runners, claims_of_others }: AtWork, has_bridge: bool) -> Finding {
+    let names = match runners.as_slice() {
+        [] => "no daemon".to_owned(),
+        names => names.join(", "),
+    };
+    match claims_of_others {
+        0 => Finding::good("runners", format!("{names}; no open claims of the site's own runner")),
+        count => Finding::doubtful(
+            "runners",
+            format!("{names}; open claims of the site's own runner: {count}"),
+            match has_bridge {
+                true => {
+                    "with the bridge it stands back as soon as a daemon is there: nothing is to be done"
+                }
+                false => {
+                    "both may be at work, and neither takes what the other holds; to leave the queue to the \
+                          daemon: action-scheduler wordpress install --wordpress DIR"
+                }
+            },
+        ),
+    }
 }

@@ -90,8 +90,8 @@ impl SiteTables {
         let _ = self.connection.disconnect().await;
     }
 
-    /// Counts for `wordpress doctor`, which asks once: how many actions are past-due for longer than five minutes, how many
-    /// are in-progress without a claim, and how many have a status that nobody knows. By the key of status and date.
+    /// What `wordpress doctor` says of a queue; it asks once. By the key of status and date; args and schedules are looked
+    /// at for a part of what is pending.
     pub async fn queue(&mut self, prefix: &str) -> Result<Option<QueueCounts>, TablesError> {
         let there = self.prefixes_with_a_queue().await?;
         if !there.iter().any(|found| found == prefix) {
@@ -103,12 +103,48 @@ impl SiteTables {
                AND scheduled_date_gmt < UTC_TIMESTAMP() - INTERVAL 5 MINUTE), \
              (SELECT COUNT(*) FROM {actions} WHERE status = 'in-progress' AND claim_id = 0), \
              (SELECT COUNT(*) FROM {actions} \
-               WHERE status NOT IN ('pending', 'in-progress', 'complete', 'failed', 'canceled'))"
+               WHERE status NOT IN ('pending', 'in-progress', 'complete', 'failed', 'canceled')), \
+             (SELECT COUNT(*) FROM (SELECT args, extended_args, schedule FROM {actions} \
+                 WHERE status = 'pending' LIMIT {LOOKED_AT}) looked_at \
+               WHERE NOT JSON_VALID(COALESCE(extended_args, args)) OR schedule IS NULL OR schedule NOT LIKE 'O:%')"
         );
-        let found: Result<Option<(u64, u64, u64)>, _> = self.connection.query_first(sql).await;
-        let (past_due, orphans, unknown) =
+        let found: Result<Option<(u64, u64, u64, u64)>, _> = self.connection.query_first(sql).await;
+        let (past_due, orphans, unknown, unreadable) =
             found.map_err(|error| self.trouble(error))?.unwrap_or_default();
-        Ok(Some(QueueCounts { past_due, orphans, unknown }))
+        Ok(Some(QueueCounts { past_due, orphans, unknown, unreadable }))
+    }
+
+    /// Who has worked on a queue in the last minutes. Two small tables; by `wordpress doctor`, once.
+    pub async fn at_work(&mut self, prefix: &str) -> Result<AtWork, TablesError> {
+        let ours = format!("{prefix}action_scheduler_holders");
+        let find = "SELECT COUNT(*) FROM information_schema.tables \
+                    WHERE table_schema = DATABASE() AND table_name = :ours";
+        let found = self.connection.exec_first(find, params! { "ours" => &ours }).await;
+        let is_there = found.map_err(|error| self.trouble(error))? == Some(1_u8);
+        let (names, theirs) = match is_there {
+            true => (
+                format!(
+                    "SELECT name FROM `{prefix}action_scheduler_runners` \
+                     WHERE heartbeat_at > UTC_TIMESTAMP() - INTERVAL 1 MINUTE ORDER BY runner_id"
+                ),
+                format!("AND NOT EXISTS (SELECT 1 FROM `{ours}` h WHERE h.claim_id = c.claim_id)"),
+            ),
+            false => (String::new(), String::new()),
+        };
+        let runners = match names.is_empty() {
+            true => Vec::new(),
+            false => {
+                let names = self.connection.query(names).await;
+                names.map_err(|error| self.trouble(error))?
+            }
+        };
+        let claims = format!(
+            "SELECT COUNT(*) FROM `{prefix}actionscheduler_claims` c \
+             WHERE c.date_created_gmt > UTC_TIMESTAMP() - INTERVAL 5 MINUTE {theirs}"
+        );
+        let claims = self.connection.query_first(claims).await;
+        let claims_of_others = claims.map_err(|error| self.trouble(error))?.unwrap_or_default();
+        Ok(AtWork { runners, claims_of_others })
     }
 
     /// How many actions of the plugin's versions 1 and 2 are there as posts. By the key on the type; by `wordpress doctor`,
@@ -141,7 +177,21 @@ pub struct QueueCounts {
     pub orphans: u64,
     /// Of a status that is none.
     pub unknown: u64,
+    /// Pending, with args or a schedule that cannot be read.
+    pub unreadable: u64,
 }
+
+/// Who works on a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AtWork {
+    /// The runners of this program, by name.
+    pub runners: Vec<String>,
+    /// Open claims of the site's own runner.
+    pub claims_of_others: u64,
+}
+
+/// So many pending actions are looked at for args and schedules that cannot be read.
+const LOOKED_AT: u32 = 100_000;
 
 /// The option in which the bridge of a site finds who runs its queue.
 pub const NOTICE: &str = "action_scheduler_daemon";

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use action_scheduler::action::NewAction;
 use action_scheduler::{Args, Query, Schedule, Scheduler, Status};
+use mysql_async::prelude::Queryable;
 use testkit::servers::WordPress;
 
 use crate::sandbox::Sandbox;
@@ -223,6 +224,31 @@ async fn the_doctor_says_what_to_do() {
     let installed = doctor(&[]).stdout;
     assert!(installed.contains("installed; no daemon runs this queue"), "{installed}");
     assert!(installed.contains("the bridge provides the functions that schedule"), "{installed}");
+    assert!(
+        installed.contains("no daemon; no open claims of the site's own runner"),
+        "{installed}"
+    );
+    assert!(installed.contains("every status, and what is pending, can be read"), "{installed}");
+    let mut connection = site.connect().await;
+    let damaged = "INSERT INTO wp_actionscheduler_actions (hook, status, args, schedule, scheduled_date_gmt)
+        VALUES ('x', 'lost', '[]', 'O:1', UTC_TIMESTAMP()), ('x', 'pending', '[', 'O:1', UTC_TIMESTAMP()),
+        ('x', 'pending', '[]', 'a:0:{}', UTC_TIMESTAMP()), ('x', 'in-progress', '[]', 'O:1', UTC_TIMESTAMP())";
+    connection.query_drop(damaged).await.unwrap();
+    connection
+        .query_drop(
+            "INSERT INTO wp_actionscheduler_claims (date_created_gmt) VALUES (UTC_TIMESTAMP())",
+        )
+        .await
+        .unwrap();
+    let damaged = doctor(&[]).stdout;
+    for found in [
+        "1 have a status that nobody knows",
+        "2 have args or a schedule that cannot be read",
+        "1 are in-progress without a claim",
+        "open claims of the site's own runner: 1",
+    ] {
+        assert!(damaged.contains(found), "{found:?} in {damaged}");
+    }
     site.add_plugin("broken", "<?php\nthis is no PHP;");
     let broken = doctor(&["--json"]);
     assert_eq!(broken.code, 1);

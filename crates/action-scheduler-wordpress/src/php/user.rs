@@ -26,7 +26,7 @@ pub enum UserError {
     /// It would be root.
     #[error(
         "{0} belongs to root, and PHP is not run as root; name the user that the web server runs \
-         PHP as with --wordpress-user"
+         PHP as with --php-user"
     )]
     Root(String),
 }

@@ -136,6 +136,7 @@ pub(super) async fn recover(
     );
     let mut lost = claims(&write.rows(&ownerless).await?)?;
     lost.extend(lost_by_plugin(write).await?);
+    lost.extend(claim_orphans(write).await?);
     take_over(write, &lost, None, context, &mut recovery).await?;
     Ok(recovery)
 }
@@ -176,6 +177,39 @@ async fn lost_by_plugin(write: &mut Write<'_>) -> Outcome<Vec<ClaimId>> {
         holders = tables.holders
     );
     claims(&write.rows(&sql).await?)
+}
+
+/// Puts what is in-progress in nobody's name, and has been for longer than the plugin waits, under a claim of its own, so
+/// that it can be settled like everything else that is lost.
+async fn claim_orphans(write: &mut Write<'_>) -> Outcome<Option<ClaimId>> {
+    /// The next round takes the others.
+    const MOST: usize = 1000;
+    let tables = write.tables();
+    let before = format_gmt(Some(write.now.checked_sub(PLUGIN_LEASE).unwrap_or(write.now)));
+    // Served by the key on claim, status and date; then locked by primary key only, like everything else.
+    let orphans = "claim_id = 0 AND status = 'in-progress'";
+    let found = format!(
+        "SELECT action_id FROM {} WHERE {orphans} AND (last_attempt_gmt IS NULL OR last_attempt_gmt < '{before}') \
+         ORDER BY action_id LIMIT {MOST}",
+        tables.actions
+    );
+    let found = ids(&write.rows(&found).await?)?;
+    if found.is_empty() {
+        return Ok(None);
+    }
+    let claim = format!(
+        "INSERT INTO {} (date_created_gmt) VALUES ('{}')",
+        tables.claims,
+        format_gmt(Some(write.now))
+    );
+    let claim = write.insert(&claim).await?.of(0);
+    let update = format!(
+        "UPDATE {} SET claim_id = {claim} WHERE action_id IN {} AND {orphans}",
+        tables.actions,
+        List(found.iter())
+    );
+    write.later(&update).await?;
+    Ok(ClaimId::new(claim.cast_signed()))
 }
 
 pub(super) async fn list(read: &mut Read<'_>) -> Outcome<Vec<Runner>> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use action_scheduler::action::ActionId;
 use action_scheduler::schedule::{Cadence, Interval, Missed, Recurrence, Recurring};
-use action_scheduler::store::{ChainQuery, ChainState, Recorded};
+use action_scheduler::store::{ChainQuery, ChainState, Finish, Outcome, Recorded};
 use action_scheduler::{Context, Schedule, Status, Store};
 use jiff::{SignedDuration, Timestamp};
 
@@ -162,6 +162,39 @@ async fn what_the_plugin_left_behind_is_recovered_after_its_own_time() {
     assert_eq!((recovery.released, recovery.stranded.len()), (1, 1));
     assert_eq!(recovery.stranded[0].action.id, running);
     assert_eq!(site.action(pending).await.claim, None);
+}
+
+#[tokio::test]
+async fn what_is_in_progress_in_nobodys_name_is_recovered_after_the_same_time() {
+    let mut site = Site::new().await;
+    let orphan = site.put(action("a", Schedule::Async)).await;
+    let now = site.gmt(0);
+    site.sql(format!(
+        "UPDATE wp_actionscheduler_actions SET status = 'in-progress', attempts = 1, last_attempt_gmt = '{now}' \
+         WHERE action_id = {orphan}"
+    ))
+    .await;
+    let context = Context::new("test");
+    let recovery = site.store.recover(Vec::new(), &context).await.unwrap();
+    assert_eq!(recovery.stranded, []);
+    site.advance(301);
+    let recovery = site.store.recover(Vec::new(), &context).await.unwrap();
+    let stranded: Vec<ActionId> =
+        recovery.stranded.iter().map(|stranded| stranded.action.id).collect();
+    assert_eq!(stranded, [orphan]);
+    let crashed = Finish {
+        action: orphan,
+        claim: recovery.stranded[0].claim,
+        attempt: recovery.stranded[0].action.attempts,
+        outcome: Outcome::Crashed,
+        entries: Vec::new(),
+        succession: None,
+    };
+    let recorded = site.store.finish(vec![crashed], &context).await.unwrap();
+    assert_eq!(recorded, [Recorded::Yes { next: None, paused: None }]);
+    assert_eq!(site.action(orphan).await.status, Status::Failed);
+    let claims = site.sql("SELECT COUNT(*) FROM wp_actionscheduler_claims").await;
+    assert_eq!(claims[0].get::<u64, _>(0), Some(0));
 }
 
 #[tokio::test]
