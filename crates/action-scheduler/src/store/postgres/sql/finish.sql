@@ -138,8 +138,8 @@ BEGIN
         INSERT INTO {schema}.logs (action, seq, at, step, attempt, context)
         SELECT id, logged, p_now, 2, attempts, p_context FROM done WHERE log
     ), counted AS (
-        UPDATE {schema}.claims c SET live = c.live - d.n
-        FROM (SELECT claim, count(*)::int AS n FROM done GROUP BY claim) AS d WHERE c.id = d.claim
+        UPDATE {schema}.claims c SET live = c.live - (SELECT count(*) FROM done WHERE done.claim = c.id)
+        WHERE c.id = ANY (ARRAY(SELECT DISTINCT claim FROM done))
     ), kept AS (
         INSERT INTO {schema}.ledger (writer, n, running, complete) SELECT p_writer, p_n, -count(*), count(*) FROM done
     )

@@ -21,16 +21,15 @@ CREATE FUNCTION {schema}.settle_claims(p_live bigint[], p_unstarted bigint[]) RE
 LANGUAGE plpgsql {settings} AS $body$
 BEGIN
     IF cardinality(p_live) > 0 THEN
-        UPDATE {schema}.claims c SET live = c.live - k.n
-        FROM (SELECT claim, count(*)::int AS n FROM unnest(p_live) AS claim GROUP BY claim ORDER BY claim) AS k
-        WHERE c.id = k.claim;
+        UPDATE {schema}.claims c SET live = c.live - (SELECT count(*) FROM unnest(p_live) AS k (claim) WHERE k.claim = c.id)
+        WHERE c.id = ANY (ARRAY(SELECT DISTINCT claim FROM unnest(p_live) AS claim ORDER BY claim));
         DELETE FROM {schema}.claims WHERE id = ANY (ARRAY(SELECT DISTINCT claim FROM unnest(p_live) AS claim))
             AND live <= 0;
     END IF;
     IF cardinality(p_unstarted) > 0 THEN
-        UPDATE {schema}.unstarted u SET n = u.n - k.n
-        FROM (SELECT claim, count(*)::int AS n FROM unnest(p_unstarted) AS claim GROUP BY claim ORDER BY claim) AS k
-        WHERE u.claim = k.claim;
+        UPDATE {schema}.unstarted u
+        SET n = u.n - (SELECT count(*) FROM unnest(p_unstarted) AS k (claim) WHERE k.claim = u.claim)
+        WHERE u.claim = ANY (ARRAY(SELECT DISTINCT claim FROM unnest(p_unstarted) AS claim ORDER BY claim));
         DELETE FROM {schema}.unstarted WHERE claim = ANY (ARRAY(SELECT DISTINCT claim FROM unnest(p_unstarted) AS claim))
             AND n <= 0;
     END IF;

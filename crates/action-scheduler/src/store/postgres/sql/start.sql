@@ -15,8 +15,8 @@ BEGIN
         INSERT INTO {schema}.logs (action, seq, at, step, attempt, context)
         SELECT id, logged, p_now, 1, attempts, p_context FROM begun WHERE log
     ), counted AS (
-        UPDATE {schema}.unstarted u SET n = u.n - b.n
-        FROM (SELECT claim, count(*)::int AS n FROM begun GROUP BY claim) AS b WHERE u.claim = b.claim
+        UPDATE {schema}.unstarted u SET n = u.n - (SELECT count(*) FROM begun WHERE begun.claim = u.claim)
+        WHERE u.claim = ANY (ARRAY(SELECT DISTINCT claim FROM begun))
     ), kept AS (
         INSERT INTO {schema}.ledger (writer, n, pending, running) SELECT p_writer, p_n, -count(*), count(*) FROM begun
     )
