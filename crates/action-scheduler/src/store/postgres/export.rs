@@ -81,7 +81,7 @@ impl PostgresStore {
              LEFT JOIN {schema}.actions AS heads ON heads.id = chains.head \
              CROSS JOIN LATERAL (SELECT array_agg(seq) AS seqs, array_agg(at) AS ats, array_agg(step) AS steps, \
              array_agg(attempt) AS attempts, array_agg(context) AS contexts, array_agg(message) AS messages \
-             FROM (SELECT * FROM {schema}.logs WHERE logs.action = actions.id ORDER BY seq) AS entries) AS told \
+             FROM (SELECT * FROM {schema}.log_entries WHERE log_entries.action = actions.id ORDER BY seq) AS entries) AS told \
              ORDER BY actions.id",
             chain_columns()
         ))

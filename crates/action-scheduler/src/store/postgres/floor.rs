@@ -59,7 +59,8 @@ async fn fill(client: &Client, schema: &str, actions: u64) -> Driven<()> {
         SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan";
     client.batch_execute(settings).await?;
     let names = format!(
-        "INSERT INTO {schema}.hooks (name) VALUES ('floor'); INSERT INTO {schema}.groups (name) VALUES ('')"
+        "INSERT INTO {schema}.hooks (name) VALUES ('floor'); INSERT INTO {schema}.groups (name) VALUES (''); \
+         INSERT INTO {schema}.contexts (name) VALUES ('bench')"
     );
     client.batch_execute(&names).await?;
     let mut from = 0;
@@ -67,11 +68,11 @@ async fn fill(client: &Client, schema: &str, actions: u64) -> Driven<()> {
         let to = (from + 1000).min(actions);
         let insert = format!(
             "WITH new AS (INSERT INTO {schema}.actions (hook, grp, priority, kind, scheduled_at, created_at, args, \
-             args_hash, logged) SELECT 1, 1, 10, 0, {now}, {now}, '[' || i || ']', i, 1 FROM generate_series({from}, {last}) AS i \
+             args_hash, logged, trail) SELECT 1, 1, 10, 0, {now}, {now}, '[' || i || ']', i, 1, \
+             {schema}.trail_entry({now}, 1, {step}, NULL, NULL) FROM generate_series({from}, {last}) AS i \
              RETURNING id), queued AS (INSERT INTO {schema}.waiting (priority, attempts, scheduled_at, id, hook, grp) \
-             SELECT 10, 0, {now}, id, 1, 1 FROM new), counted AS (INSERT INTO {schema}.ledger (writer, n, pending) \
-             SELECT 1, {from}, count(*) FROM new) \
-             INSERT INTO {schema}.logs (action, seq, at, step) SELECT id, 1, {now}, {step} FROM new",
+             SELECT 10, 0, {now}, id, 1, 1 FROM new) \
+             INSERT INTO {schema}.ledger (writer, n, pending) SELECT 1, {from}, count(*) FROM new",
             now = now(),
             last = to - 1,
             step = Step::Created.code()
@@ -104,22 +105,17 @@ impl Steps {
         );
         let start = format!(
             "WITH begun AS (UPDATE {schema}.actions SET status = 1, attempts = attempts + 1, started_at = $2, \
-             finished_at = NULL, logged = logged + 1 \
-             WHERE id = ANY ($3) AND claim = $1 AND status = 0 RETURNING id, logged), \
-             counted AS (INSERT INTO {schema}.ledger (writer, n, pending, running) \
-             SELECT 3, $1, -count(*), count(*) FROM begun) \
-             INSERT INTO {schema}.logs (action, at, seq, attempt, step, context) \
-             SELECT id, $2, logged, 1, {}, 'bench' FROM begun",
+             finished_at = NULL, logged = logged + 1, trail = trail || {schema}.trail_entry($2, logged + 1, {}, 1, 1) \
+             WHERE id = ANY ($3) AND claim = $1 AND status = 0 RETURNING 1) \
+             INSERT INTO {schema}.ledger (writer, n, pending, running) SELECT 3, $1, -count(*), count(*) FROM begun",
             Step::Started.code()
         );
         let finish = format!(
-            "WITH done AS (UPDATE {schema}.actions SET status = 2, phase = 2, finished_at = $2, logged = logged + 1 \
-             WHERE id = ANY ($3) AND claim = $1 AND status = 1 RETURNING id, logged), \
-             closed AS (DELETE FROM {schema}.claims WHERE id = $1), \
-             counted AS (INSERT INTO {schema}.ledger (writer, n, running, complete) \
-             SELECT 4, $1, -count(*), count(*) FROM done) \
-             INSERT INTO {schema}.logs (action, at, seq, attempt, step, context) \
-             SELECT id, $2, logged, 1, {}, 'bench' FROM done",
+            "WITH done AS (UPDATE {schema}.actions SET status = 2, phase = 2, finished_at = $2, logged = logged + 1, \
+             trail = trail || {schema}.trail_entry($2, logged + 1, {}, 1, 1) \
+             WHERE id = ANY ($3) AND claim = $1 AND status = 1 RETURNING 1), \
+             closed AS (DELETE FROM {schema}.claims WHERE id = $1) \
+             INSERT INTO {schema}.ledger (writer, n, running, complete) SELECT 4, $1, -count(*), count(*) FROM done",
             Step::Complete.code()
         );
         Ok(Self {

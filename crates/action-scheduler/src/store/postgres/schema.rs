@@ -24,11 +24,13 @@ const MIGRATIONS: &[(&str, &str)] = &[
         include_str!("sql/4.sql"),
     ),
     ("claims that pass over hooks", ""),
+    ("what is told of nearly every action in its own row", include_str!("sql/6.sql")),
 ];
 
 /// The functions of the newest version. They are dropped and made anew with each step; one whose parameters change is
 /// given another name, so that programs that are running go on.
 const FUNCTIONS: &[&str] = &[
+    include_str!("sql/trail.sql"),
     include_str!("sql/lock.sql"),
     include_str!("sql/insert.sql"),
     include_str!("sql/claim.sql"),

@@ -259,9 +259,9 @@ impl PostgresStore {
 
     pub(super) async fn read_logs(&self, ids: &[ActionId]) -> Result<Vec<LogEntry>> {
         let doing = "reading the log";
-        // By primary key, in its order.
+        // By primary keys.
         let sql = format!(
-            "SELECT action, seq, at, step, attempt, context, message FROM {}.logs WHERE action = ANY ($1) \
+            "SELECT action, seq, at, step, attempt, context, message FROM {}.log_entries WHERE action = ANY ($1) \
              ORDER BY action, seq",
             self.database.schema
         );

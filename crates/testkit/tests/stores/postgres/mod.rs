@@ -7,6 +7,7 @@ mod opening;
 mod shared;
 
 use action_scheduler::action::{ActionId, NewAction, RunnerId};
+use action_scheduler::log::{NewLogEntry, Step};
 use action_scheduler::store::postgres::PostgresStore;
 use action_scheduler::store::{
     Claim, ClaimFilter, ClaimRequest, Claiming, Finish, Insert, NewRunner, Outcome, Pick, Recorded,
@@ -66,6 +67,16 @@ async fn claim(store: &PostgresStore, runner: RunnerId, limit: u32) -> Option<Cl
 
 /// Starts and completes all that a claim holds; each must be its own.
 async fn complete(store: &PostgresStore, claim: &Claim) {
+    complete_telling(store, claim, Vec::new()).await;
+}
+
+/// The same, with an entry for the end in each log.
+async fn complete_logged(store: &PostgresStore, claim: &Claim) {
+    let done = NewLogEntry { at: None, step: Step::Complete, message: None };
+    complete_telling(store, claim, vec![done]).await;
+}
+
+async fn complete_telling(store: &PostgresStore, claim: &Claim, entries: Vec<NewLogEntry>) {
     let context = Context::new("test");
     let starts =
         claim.actions.iter().map(|action| Start { action: action.id, claim: claim.id, log: true });
@@ -78,7 +89,7 @@ async fn complete(store: &PostgresStore, claim: &Claim) {
             claim: claim.id,
             attempt,
             outcome,
-            entries: Vec::new(),
+            entries: entries.clone(),
             succession: None,
         }
     });

@@ -6,16 +6,14 @@ DECLARE
 BEGIN
     WITH new AS (
         INSERT INTO {schema}.actions
-            (id, hook, grp, priority, kind, scheduled_at, created_at, unique_key, args, args_hash, logged, chain)
-        SELECT v_id, hook, grp, priority, 2, p_at, p_now, unique_key, args, args_hash, p_log::int, id
+            (id, hook, grp, priority, kind, scheduled_at, created_at, unique_key, args, args_hash, logged, trail, chain)
+        SELECT v_id, hook, grp, priority, 2, p_at, p_now, unique_key, args, args_hash, p_log::int,
+            CASE WHEN p_log THEN {schema}.trail_entry(p_now, 1, 0, NULL, NULL) ELSE '' END, id
         FROM {schema}.chains WHERE id = p_chain
         RETURNING id, hook, grp, priority, scheduled_at
     )
     INSERT INTO {schema}.waiting (priority, attempts, scheduled_at, id, hook, grp)
     SELECT priority, 0, scheduled_at, id, hook, grp FROM new;
-    IF p_log THEN
-        INSERT INTO {schema}.logs (action, seq, at, step) VALUES (v_id, 1, p_now, 0);
-    END IF;
     RETURN v_id;
 END $body$;
 
@@ -126,17 +124,22 @@ DECLARE
     v_ids bigint[];
     v_claims bigint[];
     v_late record;
+    v_context int := {schema}.context_number(p_context);
+    v_room int := {schema}.trail_room(v_context);
 BEGIN
     WITH done AS (
         -- By primary key.
         UPDATE {schema}.actions a
-        SET status = 2, phase = 2, finished_at = p_now, timed_out = false, logged = a.logged + f.log::int
+        SET status = 2, phase = 2, finished_at = p_now, timed_out = false, logged = a.logged + f.log::int,
+            trail = CASE WHEN f.log AND a.logged < v_room
+                THEN a.trail || {schema}.trail_entry(p_now, a.logged + 1, 2, a.attempts, v_context)
+                ELSE a.trail END
         FROM unnest(p_ids, p_claims, p_attempts, p_logs) AS f (id, claim, attempt, log)
         WHERE a.id = f.id AND a.claim = f.claim AND a.attempts = f.attempt AND a.status = 1
         RETURNING a.id, a.claim, a.attempts, a.logged, f.log
     ), told AS (
         INSERT INTO {schema}.logs (action, seq, at, step, attempt, context)
-        SELECT id, logged, p_now, 2, attempts, p_context FROM done WHERE log
+        SELECT id, logged, p_now, 2, attempts, p_context FROM done WHERE log AND logged > v_room
     ), counted AS (
         UPDATE {schema}.claims c SET live = c.live - (SELECT count(*) FROM done WHERE done.claim = c.id)
         WHERE c.id = ANY (ARRAY(SELECT DISTINCT claim FROM done))

@@ -190,8 +190,8 @@ BEGIN
         UPDATE {schema}.actions a
         SET hook = g.hook, grp = g.grp, priority = g.priority, attempts = g.attempts, kind = g.kind_here,
             scheduled_at = g.date, created_at = g.created, started_at = g.started, chain = g.chain_here,
-            unique_key = g.key, args = g.args, args_hash = g.hash, logged = g.logged, status = g.becomes, phase = g.becomes,
-            finished_at = g.ended, claim = NULL, timed_out = false
+            unique_key = g.key, args = g.args, args_hash = g.hash, logged = g.logged, trail = '',
+            status = g.becomes, phase = g.becomes, finished_at = g.ended, claim = NULL, timed_out = false
         FROM given g WHERE g.does = 2 AND a.id = g.id RETURNING 1
     )
     SELECT (SELECT count(*) FROM new) + (SELECT count(*) FROM known) INTO v_stored;

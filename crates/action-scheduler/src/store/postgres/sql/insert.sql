@@ -10,21 +10,21 @@ DECLARE
     v_ids bigint[];
     v_id bigint;
     v_stored int := 0;
+    v_created bytea := {schema}.trail_entry(p_now, 1, 0, NULL, NULL);
 BEGIN
     IF cardinality(p_rules) = 0 THEN
         -- Nothing is unique and nothing recurs: all at once.
         WITH new AS (
             INSERT INTO {schema}.actions
-                (hook, grp, priority, kind, scheduled_at, created_at, args, args_hash, logged)
-            SELECT n.hook, n.grp, n.priority, n.kind, n.date, p_now, n.args, n.hash, n.log::int
+                (hook, grp, priority, kind, scheduled_at, created_at, args, args_hash, logged, trail)
+            SELECT n.hook, n.grp, n.priority, n.kind, n.date, p_now, n.args, n.hash, n.log::int,
+                CASE WHEN n.log THEN v_created ELSE '' END
             FROM unnest(p_hooks, p_groups, p_priorities, p_kinds, p_dates, p_args, p_hashes, p_logs)
                 AS n (hook, grp, priority, kind, date, args, hash, log)
-            RETURNING id, hook, grp, priority, scheduled_at, logged
+            RETURNING id, hook, grp, priority, scheduled_at
         ), queued AS (
             INSERT INTO {schema}.waiting (priority, attempts, scheduled_at, id, hook, grp)
             SELECT priority, 0, scheduled_at, id, hook, grp FROM new
-        ), told AS (
-            INSERT INTO {schema}.logs (action, seq, at, step) SELECT id, 1, p_now, 0 FROM new WHERE logged = 1
         )
         SELECT array_agg(id ORDER BY id) INTO v_ids FROM new;
         v_stored := cardinality(v_ids);
@@ -46,10 +46,11 @@ BEGIN
             END IF;
             v_id := nextval(pg_get_serial_sequence('{schema_text}.actions', 'id'));
             INSERT INTO {schema}.actions
-                (id, hook, grp, priority, kind, scheduled_at, created_at, unique_key, args, args_hash, logged, chain)
+                (id, hook, grp, priority, kind, scheduled_at, created_at, unique_key, args, args_hash, logged, trail, chain)
             VALUES
                 (v_id, p_hooks[i], p_groups[i], p_priorities[i], p_kinds[i], p_dates[i], p_now, p_keys[i], p_args[i],
-                 p_hashes[i], p_logs[i]::int, CASE p_kinds[i] WHEN 2 THEN v_id END);
+                 p_hashes[i], p_logs[i]::int, CASE WHEN p_logs[i] THEN v_created ELSE '' END,
+                 CASE p_kinds[i] WHEN 2 THEN v_id END);
             INSERT INTO {schema}.waiting (priority, attempts, scheduled_at, id, hook, grp)
             VALUES (p_priorities[i], 0, p_dates[i], v_id, p_hooks[i], p_groups[i]);
             IF p_kinds[i] = 2 THEN
@@ -59,9 +60,6 @@ BEGIN
                 VALUES
                     (v_id, p_hooks[i], p_groups[i], p_priorities[i], p_keys[i], p_args[i], p_hashes[i], v_id, p_now,
                      p_firsts[i], p_everies[i], p_crons[i], p_dialects[i], p_zones[i], p_rates[i], p_caps[i]);
-            END IF;
-            IF p_logs[i] THEN
-                INSERT INTO {schema}.logs (action, seq, at, step) VALUES (v_id, 1, p_now, 0);
             END IF;
             v_ids := v_ids || v_id;
             v_stored := v_stored + 1;

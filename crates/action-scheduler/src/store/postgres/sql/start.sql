@@ -2,18 +2,24 @@
 CREATE FUNCTION {schema}.start_actions(
     p_ids bigint[], p_claims bigint[], p_logs boolean[], p_now bigint, p_context text, p_writer bigint, p_n bigint
 ) RETURNS TABLE (o_ids bigint[], o_attempts int[]) LANGUAGE plpgsql {settings} AS $body$
+DECLARE
+    v_context int := {schema}.context_number(p_context);
+    v_room int := {schema}.trail_room(v_context);
 BEGIN
     WITH begun AS (
         -- By primary key; HOT.
         UPDATE {schema}.actions a
         SET status = 1, attempts = a.attempts + 1, started_at = p_now, finished_at = NULL, timed_out = false,
-            logged = a.logged + s.log::int
+            logged = a.logged + s.log::int,
+            trail = CASE WHEN s.log AND a.logged < v_room
+                THEN a.trail || {schema}.trail_entry(p_now, a.logged + 1, 1, a.attempts + 1, v_context)
+                ELSE a.trail END
         FROM unnest(p_ids, p_claims, p_logs) AS s (id, claim, log)
         WHERE a.id = s.id AND a.claim = s.claim AND a.status = 0
         RETURNING a.id, a.claim, a.attempts, a.logged, s.log
     ), told AS (
         INSERT INTO {schema}.logs (action, seq, at, step, attempt, context)
-        SELECT id, logged, p_now, 1, attempts, p_context FROM begun WHERE log
+        SELECT id, logged, p_now, 1, attempts, p_context FROM begun WHERE log AND logged > v_room
     ), counted AS (
         UPDATE {schema}.unstarted u SET n = u.n - (SELECT count(*) FROM begun WHERE begun.claim = u.claim)
         WHERE u.claim = ANY (ARRAY(SELECT DISTINCT claim FROM begun))
