@@ -17,10 +17,6 @@ const MOST: f64 = 4000.0;
 /// What has waited for so long behind others that turned out to be slow is given back.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// While more than half of what may be started ahead still waits, results are gathered for so long, so that a commit
-/// carries more of them.
-const GATHERING: Duration = Duration::from_millis(10);
-
 /// An action that is started, and whose handlers are called when a worker is free.
 struct Waiting {
     claim: ClaimId,
@@ -71,11 +67,6 @@ impl Ahead {
         self.room
     }
 
-    /// Whether no worker will be without work for a while.
-    fn is_ample(&self) -> bool {
-        self.queue.len() * 2 > self.room
-    }
-
     /// When the patience of the first one ends.
     pub(super) fn patience_ends(&self) -> Option<Instant> {
         self.queue.front().map(|first| first.since + PATIENCE)
@@ -87,14 +78,6 @@ impl Ahead {
 }
 
 impl Dispatcher {
-    /// Until when results are gathered before the store is asked to do anything; not at all where there is no hurry to
-    /// start more, or none to be gathered.
-    pub(super) fn gathers_until(&self) -> Option<Instant> {
-        let until = self.recorder.waits_since()? + GATHERING;
-        let gathers = self.ahead.is_ample() && !self.stopping.is_closing();
-        (gathers && until > Instant::now()).then_some(until)
-    }
-
     /// Calls the handlers of as many as there are free workers for.
     pub(super) fn call_next(&mut self) {
         while self.running.len() < self.config.workers.max(1)

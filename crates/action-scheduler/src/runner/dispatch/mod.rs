@@ -113,9 +113,7 @@ impl Dispatcher {
             self.begin_claiming(&mut wake);
             self.give_back();
             // What ended and what comes next go to the store together, and into one transaction there.
-            let gathers = self.gathers_until();
-            if gathers.is_none() && self.recorder.answer.is_none() && self.starter.answer.is_none()
-            {
+            if self.recorder.answer.is_none() && self.starter.answer.is_none() {
                 self.begin_recording();
                 self.begin_starting();
             }
@@ -132,7 +130,6 @@ impl Dispatcher {
                 answer = self.claimer.answer.completion() => self.claimed(answer),
                 step = self.stopping.next_step(runs) => self.stop(step),
                 () = sleep_until(self.store_after) => self.store_after = None,
-                () = sleep_until(gathers) => {}
                 () = sleep_until(self.ahead.patience_ends()) => self.give_back_impatient(),
                 () = sleep_until(self.claimer.after), if open => self.claimer.after = None,
                 Ok(()) = wake.changed(), if open => self.claimer.wake(),

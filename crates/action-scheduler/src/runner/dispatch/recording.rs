@@ -29,8 +29,6 @@ type Answer = Result<Vec<Recorded>>;
 pub(super) struct Recorder {
     /// Ended and not yet recorded.
     settled: Vec<Settled>,
-    /// Since when the first of them waits.
-    since: Option<Instant>,
     /// Those that the store was asked to record.
     asked: Vec<Settled>,
     pub(super) answer: Pending<Answer>,
@@ -38,18 +36,12 @@ pub(super) struct Recorder {
 
 impl Recorder {
     pub(super) fn new() -> Self {
-        Self { settled: Vec::new(), since: None, asked: Vec::new(), answer: Pending::none() }
+        Self { settled: Vec::new(), asked: Vec::new(), answer: Pending::none() }
     }
 
     pub(super) fn add(&mut self, context: HandlerContext, verdict: Verdict) {
         let ran = context.ran();
         self.settled.push(Settled { context, verdict, ran });
-        self.since.get_or_insert_with(Instant::now);
-    }
-
-    /// Since when the first result waits to be recorded.
-    pub(super) fn waits_since(&self) -> Option<Instant> {
-        self.since
     }
 
     /// How many results wait to be recorded.
@@ -64,7 +56,6 @@ impl Recorder {
 
     fn ask(&mut self, store: Arc<dyn Store>, context: Context) {
         std::mem::swap(&mut self.asked, &mut self.settled);
-        self.since = None;
         let finishes = self.asked.iter().map(|settled| settled.verdict.finish.clone()).collect();
         self.answer.begin(async move { store.finish(finishes, &context).await });
     }
@@ -73,7 +64,6 @@ impl Recorder {
     fn put_back(&mut self) {
         self.asked.append(&mut self.settled);
         std::mem::swap(&mut self.asked, &mut self.settled);
-        self.since = Some(Instant::now());
     }
 }
 
