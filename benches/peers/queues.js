@@ -52,9 +52,9 @@ function actionScheduler(program) {
     name: "action-scheduler",
     version,
     log: "full",
-    settings: "bench with its settings: one runner, 512 workers",
+    settings: "its own benchmark: one runner, 2,000 workers, as many as riverqueue's has",
     drain: async (url, jobs) => {
-      const said = await output(program, ["--store", url, "bench", "--actions", String(jobs), "--rounds", "1", "--json"]);
+      const said = await output(program, ["--store", url, "bench", "--actions", String(jobs), "--rounds", "1", "--workers", "2000", "--json"]);
       return JSON.parse(said).engine_per_s;
     },
   };
