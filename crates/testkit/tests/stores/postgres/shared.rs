@@ -4,8 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use action_scheduler::store::{Parameter, Store};
-use action_scheduler::{LogEntry, Step};
+use action_scheduler::action::NewAction;
+use action_scheduler::schedule::{Cadence, Interval, Recurrence, Recurring};
+use action_scheduler::store::{
+    Finish, Insert, Outcome, Parameter, Recorded, Start, Started, Store, Succession,
+};
+use action_scheduler::{ActionId, Context, Hook, LogEntry, Schedule, Step};
 use testkit::servers::{Postgres, postgres::connect};
 
 use super::{action, claim, complete, count, open, put, runner};
@@ -146,4 +150,48 @@ async fn an_action_is_stored_in_a_transaction_of_the_caller() {
         assert_eq!(id.is_some(), id_is_given, "{end}");
         assert_eq!(count(&store).await, stored, "{end}");
     }
+}
+
+/// Whatever the server knows of its tables, and however it joins them.
+#[tokio::test(flavor = "multi_thread")]
+async fn next_instances_get_their_ids_in_the_order_of_the_results() {
+    let database = Postgres::shared().await.create_database().await;
+    let plan = format!("ALTER DATABASE {} SET enable_nestloop = off", database.name());
+    connect(database.url()).await.batch_execute(&plan).await.unwrap();
+    let store = open(database.url()).await;
+    let runner = runner(&store).await;
+    let every = Interval::new(Duration::from_secs(3600), Cadence::AfterRun).unwrap();
+    let recurring =
+        Recurring { first: store.clock().now(), recurrence: Recurrence::Interval(every) };
+    let new = NewAction::new(Hook::new("a").unwrap(), Schedule::Recurring(recurring));
+    let inserts = (0..9).map(|_| Insert { action: new.clone(), log_created: true });
+    store.insert(inserts.collect()).await.unwrap();
+    let held = claim(&store, runner, 9).await.unwrap();
+    let context = Context::new("test");
+    let starts =
+        held.actions.iter().map(|action| Start { action: action.id, claim: held.id, log: true });
+    let started = store.start(starts.collect(), &context).await.unwrap();
+
+    let results = held.actions.iter().zip(started).rev().map(|(action, started)| {
+        let Started::Yes(attempt) = started else { panic!("{} was not started", action.id) };
+        let chain = action.chain.as_ref().unwrap().id;
+        let next = Some(store.clock().now());
+        Finish {
+            action: action.id,
+            claim: held.id,
+            attempt,
+            outcome: Outcome::Complete,
+            entries: Vec::new(),
+            succession: Some(Succession { chain, next, failure_threshold: None }),
+        }
+    });
+    let recorded = store.finish(results.collect(), &context).await.unwrap();
+    let next: Vec<ActionId> = recorded
+        .iter()
+        .map(|recorded| match recorded {
+            Recorded::Yes { next: Some(next), .. } => *next,
+            other => panic!("a next instance: {other:?}"),
+        })
+        .collect();
+    assert!(next.is_sorted(), "{next:?}");
 }
