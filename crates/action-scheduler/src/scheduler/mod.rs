@@ -484,7 +484,14 @@ impl Scheduler {
     /// Lets a paused chain go on at its next date. Says what its next instance is.
     pub async fn resume(&self, id: ChainId) -> Result<ActionId> {
         let chain = self.chain(id).await?;
-        let next = self.first_to_come(&chain.recurring)?;
+        let last = match chain.head {
+            Some(head) => self.0.store.fetch(vec![head]).await?.pop(),
+            None => None,
+        };
+        // A date that has been run is over, also by a clock that is a little behind the one that it was run by.
+        let over =
+            last.filter(|last| last.status != Status::Canceled).map(|last| last.scheduled_at);
+        let next = self.first_to_come(&chain.recurring, over)?;
         self.change_chain(id, ChainChange::Resume { next }).await?.ok_or(Error::NoSuchChain(id))
     }
 
@@ -496,14 +503,15 @@ impl Scheduler {
         id: ChainId,
         recurring: Recurring,
     ) -> Result<Option<ActionId>> {
-        let next = self.first_to_come(&recurring)?;
+        let next = self.first_to_come(&recurring, None)?;
         self.change_chain(id, ChainChange::Reschedule { recurring: Box::new(recurring), next })
             .await
     }
 
-    /// The first date of a schedule that is still to come.
-    fn first_to_come(&self, recurring: &Recurring) -> Result<Timestamp> {
+    /// The first date of a schedule that is still to come: after now, and after what is over in any case.
+    fn first_to_come(&self, recurring: &Recurring, over: Option<Timestamp>) -> Result<Timestamp> {
         let now = self.now();
+        let now = over.map_or(now, |over| over.max(now));
         let next = match recurring.first > now {
             true => Some(recurring.first),
             false => recurring.next(now, now),

@@ -9,7 +9,7 @@ use action_scheduler::policy::{
     Backoff, HookPattern, LogLevel, OnCrash, Policies, Policy, PolicyChange,
 };
 use action_scheduler::runner::{BatchSize, RunReport, StopReason, Until};
-use action_scheduler::schedule::{Cadence, Interval};
+use action_scheduler::schedule::{Cadence, Interval, Missed};
 use action_scheduler::scheduler::{Ensured, NextScheduled};
 use action_scheduler::store::sqlite::SqliteStore;
 use action_scheduler::store::{
@@ -400,6 +400,27 @@ async fn a_chain_goes_on_after_failures_and_is_paused_after_five_in_a_row() {
     );
     let next = shop.scheduler.resume(chain.id).await.unwrap();
     assert_eq!(shop.status(next).await, Status::Pending);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn resumed_by_a_clock_that_is_behind_a_chain_does_not_run_a_date_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("shop.db");
+    let clock = Clock::manual("2026-01-15T12:00:00Z".parse().unwrap());
+    let store = SqliteStore::open(file.to_str().unwrap(), clock.clone()).await.unwrap();
+    let policy = Policy { failure_threshold: Some(1), ..Policy::default() };
+    let scheduler = Scheduler::builder(Arc::new(store)).policies(Policies::new(policy)).build();
+    let hour = Interval::new(Duration::from_secs(3600), Cadence::FixedRate(Missed::Skip)).unwrap();
+    let first = scheduler.now();
+    scheduler.schedule_recurring(first, hour, "no_such_hook", [7]).await.unwrap().unwrap();
+    assert_eq!(run(&scheduler, drained()).await.failed, 1);
+    let chain = scheduler.chains(ChainQuery::default()).await.unwrap().pop().unwrap();
+    assert_eq!(chain.state, ChainState::Paused);
+
+    clock.advance(SignedDuration::from_millis(-3));
+    let next = scheduler.resume(chain.id).await.unwrap();
+    let next = scheduler.fetch(next).await.unwrap();
+    assert_eq!(next.scheduled_at, first + SignedDuration::from_hours(1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
