@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use action_scheduler::action::NewAction;
+use action_scheduler::action::{ClaimId, NewAction};
 use action_scheduler::schedule::{Cadence, Interval, Recurrence, Recurring};
 use action_scheduler::store::{
     Finish, Insert, Outcome, Parameter, Recorded, Start, Started, Store, Succession,
@@ -152,12 +152,10 @@ async fn an_action_is_stored_in_a_transaction_of_the_caller() {
     }
 }
 
-/// Whatever the server knows of its tables, and however it joins them.
+/// Also when two results of one call are about the same action, so that they are recorded one after the other.
 #[tokio::test(flavor = "multi_thread")]
 async fn next_instances_get_their_ids_in_the_order_of_the_results() {
     let database = Postgres::shared().await.create_database().await;
-    let plan = format!("ALTER DATABASE {} SET enable_nestloop = off", database.name());
-    connect(database.url()).await.batch_execute(&plan).await.unwrap();
     let store = open(database.url()).await;
     let runner = runner(&store).await;
     let every = Interval::new(Duration::from_secs(3600), Cadence::AfterRun).unwrap();
@@ -185,8 +183,14 @@ async fn next_instances_get_their_ids_in_the_order_of_the_results() {
             succession: Some(Succession { chain, next, failure_threshold: None }),
         }
     });
-    let recorded = store.finish(results.collect(), &context).await.unwrap();
-    let next: Vec<ActionId> = recorded
+    let results: Vec<Finish> = results.collect();
+    // One that is told twice comes in between.
+    let mut twice = vec![results[0].clone(), results[0].clone()];
+    twice[0].claim = ClaimId::new(i64::MAX).unwrap();
+    twice.extend_from_slice(&results[1..]);
+    let recorded = store.finish(twice, &context).await.unwrap();
+    assert_eq!(recorded[0], Recorded::Superseded);
+    let next: Vec<ActionId> = recorded[1..]
         .iter()
         .map(|recorded| match recorded {
             Recorded::Yes { next: Some(next), .. } => *next,

@@ -47,7 +47,7 @@ BEGIN
             WITH ORDINALITY
             AS f (id, claim, attempt, outcome, at, entries, late, chain, next, threshold, place)
         LEFT JOIN {schema}.actions a ON a.id = f.id
-        -- What follows gets its ids in the order of the results, however the planner joins.
+        -- What follows gets its ids in the order of the results.
         ORDER BY f.place
     LOOP
         o_id := r.id;
