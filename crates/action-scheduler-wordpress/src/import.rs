@@ -22,7 +22,7 @@ pub struct ImportReport {
     pub log_entries: u64,
     /// The posts that cannot become actions; they stay as they are.
     pub damaged: Vec<DamagedPost>,
-    /// The posts that somebody claimed or started within the last five minutes; they stay for now.
+    /// The posts that somebody claimed or started within the last five minutes; they stay posts.
     pub in_use: Vec<u64>,
     /// Whether it was told to stop before the end.
     pub interrupted: bool,

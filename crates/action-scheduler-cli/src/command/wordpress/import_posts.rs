@@ -189,7 +189,7 @@ fn in_words(done: bool, one: &OneSite, report: &ImportReport) -> String {
     if !report.in_use.is_empty() {
         let posts: Vec<String> = report.in_use.iter().map(u64::to_string).collect();
         lines.push(format!(
-            "claimed or started within the last five minutes, and left for now: {}; the same command moves them later",
+            "left, as they were claimed or started within the last five minutes: {}; after that the same command moves them",
             posts.join(", ")
         ));
     }
