@@ -93,15 +93,7 @@ pub(super) async fn claim(
     if taken.is_empty() {
         return Ok(Claiming::Nothing);
     }
-    let claims = format!(
-        "INSERT INTO {} (date_created_gmt) VALUES ('{}')",
-        tables.claims,
-        format_gmt(Some(write.now))
-    );
-    let number = write.insert(&claims).await?.of(0);
-    let Some(id) = ClaimId::new(number.cast_signed()) else {
-        return Err(row::unreadable(0, "it is no id of a claim"));
-    };
+    let id = stake(write).await?;
     if let Pick::Due(filter) = &request.pick {
         windows.of(filter).has_seen_claim(id);
     }
@@ -127,6 +119,17 @@ pub(super) async fn claim(
         })
         .collect();
     Ok(Claiming::Claimed(Claim { id, actions }))
+}
+
+/// Stores a claim that nobody holds and that holds nothing.
+pub(super) async fn stake(write: &mut Write<'_>) -> Outcome<ClaimId> {
+    let sql = format!(
+        "INSERT INTO {} (date_created_gmt) VALUES ('{}')",
+        write.tables().claims,
+        format_gmt(Some(write.now))
+    );
+    let number = write.insert(&sql).await?.of(0);
+    ClaimId::new(number.cast_signed()).ok_or_else(|| row::unreadable(0, "it is no id of a claim"))
 }
 
 /// Whether a runner is known: what one holds that nobody knows would be taken for stranded. It cannot be forgotten before

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use mysql_async::Row;
 
-use super::claim::{ids, in_progress, last_attempt, release};
+use super::claim::{ids, in_progress, last_attempt, release, stake};
 use super::error::Outcome;
 use super::php::site_time::format_gmt;
 use super::row::{Columns, unreadable};
@@ -197,19 +197,14 @@ async fn claim_orphans(write: &mut Write<'_>) -> Outcome<Option<ClaimId>> {
     if found.is_empty() {
         return Ok(None);
     }
-    let claim = format!(
-        "INSERT INTO {} (date_created_gmt) VALUES ('{}')",
-        tables.claims,
-        format_gmt(Some(write.now))
-    );
-    let claim = write.insert(&claim).await?.of(0);
+    let claim = stake(write).await?;
     let update = format!(
         "UPDATE {} SET claim_id = {claim} WHERE action_id IN {} AND {orphans}",
         tables.actions,
         List(found.iter())
     );
     write.later(&update).await?;
-    Ok(ClaimId::new(claim.cast_signed()))
+    Ok(Some(claim))
 }
 
 pub(super) async fn list(read: &mut Read<'_>) -> Outcome<Vec<Runner>> {

@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use super::post::OldAction;
 use super::read::{self, Lock, POST_TYPE, TAXONOMY};
 use super::{KeptPost, MovedPost};
-use crate::action::{ActionId, ClaimId, Group, Priority, Status};
+use crate::action::{ActionId, Group, Priority, Status};
 use crate::log::Step;
 use crate::store::mysql::actions::{LastAttempt, WholeRow, number_of};
+use crate::store::mysql::claim::stake;
 use crate::store::mysql::error::{Outcome, Trouble};
 use crate::store::mysql::import::raise_ids;
 use crate::store::mysql::journal::CHUNK;
@@ -62,7 +63,7 @@ async fn store(
     // does with it what is to be done with an action that was cut off.
     let is_cut_off = |action: &OldAction| action.status == Status::InProgress;
     let claim = match actions.iter().any(is_cut_off) {
-        true => Some(stake_nobodys_claim(write).await?),
+        true => Some(stake(write).await?),
         false => None,
     };
     let mut ids = Vec::with_capacity(actions.len());
@@ -92,15 +93,6 @@ async fn store(
         }
     }
     Ok(ids)
-}
-
-async fn stake_nobodys_claim(write: &mut Write<'_>) -> Outcome<ClaimId> {
-    let sql = format!(
-        "INSERT INTO {} (date_created_gmt) VALUES (UTC_TIMESTAMP())",
-        write.tables().claims
-    );
-    let id = write.insert(&sql).await?.of(0);
-    ClaimId::new(id.cast_signed()).ok_or_else(|| unreadable(0, "it is no id"))
 }
 
 /// Stores the logs as they were, and where each action came from.
