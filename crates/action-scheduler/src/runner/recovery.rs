@@ -12,7 +12,7 @@ use crate::action::RunnerId;
 use crate::error::Result;
 use crate::observer::Event;
 use crate::scheduler::Scheduler;
-use crate::store::{DeadRunner, Recorded, Runner, Stranded};
+use crate::store::{DeadRunner, Heartbeat, Recorded, Stranded};
 
 /// Recovers the work of dead runners. Anyone may do it; the store sees to it that it happens once. `own` is the runner
 /// that looks, if it is one.
@@ -22,11 +22,11 @@ pub(crate) async fn recover(
     own: Option<RunnerId>,
 ) -> Result<()> {
     let store = scheduler.store();
-    let runners = store.runners().await?;
-    let dead = watched.dead(&runners, own);
+    let heartbeats = store.heartbeats().await?;
+    let dead = watched.dead(&heartbeats, own);
     let lost = dead.clone();
     let recovery = store.recover(dead, scheduler.context()).await?;
-    tell_of_lost(scheduler, &lost, &runners).await?;
+    tell_of_lost(scheduler, &lost, &heartbeats).await?;
     if recovery.released > 0 {
         tracing::warn!(
             actions = recovery.released,
@@ -68,16 +68,20 @@ pub(crate) async fn recover(
 }
 
 /// Tells of runners that are no longer known; one that has beaten meanwhile still is.
-async fn tell_of_lost(scheduler: &Scheduler, dead: &[DeadRunner], before: &[Runner]) -> Result<()> {
+async fn tell_of_lost(
+    scheduler: &Scheduler,
+    dead: &[DeadRunner],
+    before: &[Heartbeat],
+) -> Result<()> {
     if dead.is_empty() || scheduler.observers().is_empty() {
         return Ok(());
     }
     let now = scheduler.now();
-    let after = scheduler.store().runners().await?;
+    let after = scheduler.store().heartbeats().await?;
     let is_known = |id| after.iter().any(|runner| runner.id == id);
     for dead in dead.iter().filter(|dead| !is_known(dead.id)) {
         let name = before.iter().find(|runner| runner.id == dead.id);
-        let name = name.map(|runner| runner.runner.name.clone()).unwrap_or_default();
+        let name = name.map(|runner| runner.name.clone()).unwrap_or_default();
         scheduler.observers().tell(&Event::RunnerLost { runner: dead.id, name, at: now });
     }
     Ok(())
@@ -115,14 +119,14 @@ impl Watched {
     }
 
     /// The runners that have not beaten for their lease, or whose process is known to have ended.
-    fn dead(&mut self, runners: &[Runner], own: Option<RunnerId>) -> Vec<DeadRunner> {
+    fn dead(&mut self, runners: &[Heartbeat], own: Option<RunnerId>) -> Vec<DeadRunner> {
         self.dead_at(Instant::now(), runners, own)
     }
 
     fn dead_at(
         &mut self,
         now: Instant,
-        runners: &[Runner],
+        runners: &[Heartbeat],
         own: Option<RunnerId>,
     ) -> Vec<DeadRunner> {
         let since = self.looked.replace(now).map(|looked| now.duration_since(looked));
@@ -134,8 +138,8 @@ impl Watched {
                 Some(silence) if silence.beats == other.beats => silence.lasts + more,
                 _ => Duration::ZERO,
             };
-            let has_ended = other.runner.process.as_deref().is_some_and(Process::has_ended);
-            if has_ended || lasts >= other.runner.lease {
+            let has_ended = other.process.as_deref().is_some_and(Process::has_ended);
+            if has_ended || lasts >= other.lease {
                 dead.push(DeadRunner { id: other.id, beats: other.beats });
             }
             present.insert(other.id, Silence { beats: other.beats, lasts });
@@ -147,11 +151,7 @@ impl Watched {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
-    use crate::log::Context;
-    use crate::store::NewRunner;
 
     const LEASE: Duration = Duration::from_secs(8);
 
@@ -159,22 +159,8 @@ mod tests {
         RunnerId::new(id).unwrap()
     }
 
-    fn other(beats: u64) -> Runner {
-        Runner {
-            id: id(2),
-            runner: NewRunner {
-                name: "other".to_owned(),
-                process: None,
-                context: Context::new("serve"),
-                workers: 1,
-                lease: LEASE,
-            },
-            started_at: Timestamp::UNIX_EPOCH,
-            heartbeat_at: Timestamp::UNIX_EPOCH,
-            beats,
-            claims: 0,
-            in_progress: 0,
-        }
+    fn other(beats: u64) -> Heartbeat {
+        Heartbeat { id: id(2), name: "other".to_owned(), process: None, lease: LEASE, beats }
     }
 
     /// Looks at these seconds, each time at a runner that stands at a count of beats; when it is taken for dead.

@@ -106,6 +106,7 @@ calls! {
     Register = register(runner: NewRunner) -> RunnerId;
     Heartbeat = heartbeat(runner: RunnerId) -> bool;
     Unregister = unregister(runner: RunnerId, context: &Context) -> ();
+    Heartbeats = heartbeats() -> Vec<Heartbeat>;
     Runners = runners() -> Vec<Runner>;
     Recover = recover(dead: Vec<DeadRunner>, context: &Context) -> Recovery;
     Cancel = cancel(target: Target, reason: Option<String>, context: &Context) -> Vec<Change>;

@@ -135,6 +135,10 @@ pub trait Store: Send + Sync + 'static {
     /// Forgets a runner that stops in good order; what its claims still hold goes back as by [`Store::release`].
     async fn unregister(&self, runner: RunnerId, context: &Context) -> Result<()>;
 
+    /// The latest sign of life of each runner that is known, by id. All runners look at them every other second: it must
+    /// not cost more when runners hold much.
+    async fn heartbeats(&self) -> Result<Vec<Heartbeat>>;
+
     /// The runners that are known, by id.
     async fn runners(&self) -> Result<Vec<Runner>>;
 

@@ -45,6 +45,21 @@ pub struct Runner {
     pub in_progress: u32,
 }
 
+/// What tells whether a runner lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// Whose it is.
+    pub id: RunnerId,
+    /// [`NewRunner::name`].
+    pub name: String,
+    /// [`NewRunner::process`].
+    pub process: Option<String>,
+    /// [`NewRunner::lease`].
+    pub lease: Duration,
+    /// [`Runner::beats`].
+    pub beats: u64,
+}
+
 /// A runner that is taken for dead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeadRunner {

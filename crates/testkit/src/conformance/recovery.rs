@@ -5,7 +5,9 @@ use std::time::Duration;
 use action_scheduler::Context;
 use action_scheduler::action::{Attempt, RunnerId, Status};
 use action_scheduler::log::Step;
-use action_scheduler::store::{DeadRunner, NewRunner, Outcome, Recorded, Recovery, Start, Started};
+use action_scheduler::store::{
+    DeadRunner, Heartbeat, NewRunner, Outcome, Recorded, Recovery, Start, Started,
+};
 
 use super::StoreUnderTest;
 use super::scene::*;
@@ -13,7 +15,7 @@ use super::scene::*;
 impl StoreUnderTest {
     /// The runner as it stands now, to be taken for dead.
     async fn dead(&self, id: RunnerId) -> DeadRunner {
-        let runners = self.runners().await.unwrap();
+        let runners = self.heartbeats().await.unwrap();
         let runner = runners.iter().find(|runner| runner.id == id).expect("the runner");
         DeadRunner { id, beats: runner.beats }
     }
@@ -43,6 +45,10 @@ pub async fn a_runner_is_known_by_what_it_said(store: StoreUnderTest) {
     assert_eq!((kept.runner.workers, kept.runner.lease), (12, new.lease));
     assert_eq!((kept.started_at, kept.heartbeat_at), (store.now(), store.now()));
     assert_eq!((kept.claims, kept.in_progress), (0, 0));
+    let heartbeats = store.heartbeats().await.unwrap();
+    let NewRunner { name, process, lease, .. } = new;
+    assert_eq!(heartbeats[0], Heartbeat { id, name, process, lease, beats: kept.beats });
+    assert_eq!(heartbeats.iter().map(|beat| beat.id).collect::<Vec<_>>(), [id, other]);
 }
 
 /// A beat is counted and dated.

@@ -6,8 +6,8 @@ use action_scheduler::action::{ActionId, ClaimId, RunnerId, Status};
 use action_scheduler::log::Step;
 use action_scheduler::store::{
     AttemptsOf, Claim, ClaimRequest, ClaimedAction, ClaimedChain, Claiming, ClaimsQuery,
-    DeadRunner, Finish, NewRunner, OpenAttempt, OpenClaim, Outcome, Pick, Recorded, Recovery,
-    Runner, Start, Started, Stranded,
+    DeadRunner, Finish, Heartbeat, NewRunner, OpenAttempt, OpenClaim, Outcome, Pick, Recorded,
+    Recovery, Runner, Start, Started, Stranded,
 };
 use action_scheduler::{Context, Schedule};
 use jiff::Timestamp;
@@ -236,6 +236,14 @@ impl State {
         let held = self.claims_where(|runner| runner == id);
         self.release(|claim| held.contains(&claim), context, now);
         self.runners.remove(&id);
+    }
+
+    pub(super) fn heartbeats(&self) -> Vec<Heartbeat> {
+        let heartbeat = |runner: &Runner| {
+            let NewRunner { name, process, lease, .. } = runner.runner.clone();
+            Heartbeat { id: runner.id, name, process, lease, beats: runner.beats }
+        };
+        self.runners.values().map(heartbeat).collect()
     }
 
     pub(super) fn runners(&self) -> Vec<Runner> {

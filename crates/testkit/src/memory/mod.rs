@@ -20,10 +20,10 @@ use action_scheduler::log::NewLogEntry;
 use action_scheduler::store::{
     Admission, AttemptsOf, Chain, ChainChange, ChainChanged, ChainQuery, Change, ClaimFilter,
     ClaimRequest, Claiming, ClaimsQuery, CleanBatch, Cleaned, DeadRunner, Export, Exported, Figure,
-    FiguresQuery, Finish, ImportBatch, Imports, ImportsQuery, Insert, NewRunner, Once, OpenAttempt,
-    OpenClaim, Origin, Put, PutRecord, Receipt, Record, RecordKind, Recorded, RecordsQuery,
-    Recovery, Requeue, Runner, Start, Started, Statement, Stats, StoreId, Tally, TallyBy, Target,
-    check_records,
+    FiguresQuery, Finish, Heartbeat, ImportBatch, Imports, ImportsQuery, Insert, NewRunner, Once,
+    OpenAttempt, OpenClaim, Origin, Put, PutRecord, Receipt, Record, RecordKind, Recorded,
+    RecordsQuery, Recovery, Requeue, Runner, Start, Started, Statement, Stats, StoreId, Tally,
+    TallyBy, Target, check_records,
 };
 use action_scheduler::time::Clock;
 use action_scheduler::{Action, Context, Group, Hook, LogEntry, Query, Result, Store};
@@ -146,6 +146,10 @@ impl Store for MemoryStore {
     async fn unregister(&self, runner: RunnerId, context: &Context) -> Result<()> {
         self.change(|state, now| state.unregister(runner, context, now));
         Ok(())
+    }
+
+    async fn heartbeats(&self) -> Result<Vec<Heartbeat>> {
+        Ok(self.state().heartbeats())
     }
 
     async fn runners(&self) -> Result<Vec<Runner>> {

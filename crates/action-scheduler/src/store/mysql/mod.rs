@@ -393,6 +393,10 @@ impl Store for MySqlStore {
         ))
     }
 
+    async fn heartbeats(&self) -> Result<Vec<Heartbeat>> {
+        read!(self, "reading heartbeats", |read| runners::heartbeats(&mut read))
+    }
+
     async fn runners(&self) -> Result<Vec<Runner>> {
         read!(self, "reading the runners", |read| runners::list(&mut read))
     }

@@ -13,7 +13,7 @@ use super::sql::{List, Micros, Text, TextOrNull};
 use super::transaction::{Read, Write};
 use crate::action::{ClaimId, RunnerId};
 use crate::log::Context;
-use crate::store::{DeadRunner, NewRunner, Recovery, Runner, Stranded};
+use crate::store::{DeadRunner, Heartbeat, NewRunner, Recovery, Runner, Stranded};
 
 /// The plugin takes what it has not heard of for five minutes for lost: we say before that that it is not.
 const REFRESH: SignedDuration = SignedDuration::from_secs(60);
@@ -207,6 +207,29 @@ async fn claim_orphans(write: &mut Write<'_>) -> Outcome<Option<ClaimId>> {
     Ok(Some(claim))
 }
 
+pub(super) async fn heartbeats(read: &mut Read<'_>) -> Outcome<Vec<Heartbeat>> {
+    let sql = format!(
+        "SELECT runner_id, name, process, lease_us, beats FROM {} ORDER BY runner_id",
+        read.database.tables.runners
+    );
+    let rows = read.rows(&sql).await?;
+    let heartbeat = |row: &Row| {
+        Ok(Heartbeat {
+            id: runner_id(row)?,
+            name: row.text(1)?.to_owned(),
+            process: row.optional_text(2)?.map(str::to_owned),
+            lease: Duration::from_micros(row.number(3)?),
+            beats: row.number(4)?,
+        })
+    };
+    rows.iter().map(heartbeat).collect()
+}
+
+/// Reads the first column.
+fn runner_id(row: &Row) -> Outcome<RunnerId> {
+    RunnerId::new(row.number(0)?).ok_or_else(|| unreadable(0, "it is no id"))
+}
+
 pub(super) async fn list(read: &mut Read<'_>) -> Outcome<Vec<Runner>> {
     let tables = &read.database.tables;
     let sql = format!(
@@ -224,9 +247,8 @@ pub(super) async fn list(read: &mut Read<'_>) -> Outcome<Vec<Runner>> {
 }
 
 fn runner(row: &Row) -> Outcome<Runner> {
-    let id = row.number(0)?;
     Ok(Runner {
-        id: RunnerId::new(id).ok_or_else(|| unreadable(0, "it is no id"))?,
+        id: runner_id(row)?,
         runner: NewRunner {
             name: row.text(1)?.to_owned(),
             process: row.optional_text(2)?.map(str::to_owned),

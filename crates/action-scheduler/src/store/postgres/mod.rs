@@ -200,6 +200,10 @@ impl Store for PostgresStore {
         self.unregister_runner(runner, context).await
     }
 
+    async fn heartbeats(&self) -> Result<Vec<Heartbeat>> {
+        self.list_heartbeats().await
+    }
+
     async fn runners(&self) -> Result<Vec<Runner>> {
         self.list_runners().await
     }

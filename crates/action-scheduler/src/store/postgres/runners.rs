@@ -9,7 +9,7 @@ use super::text::stored;
 use crate::action::RunnerId;
 use crate::error::Result;
 use crate::log::Context;
-use crate::store::{DeadRunner, NewRunner, Recovery, Runner, Stranded};
+use crate::store::{DeadRunner, Heartbeat, NewRunner, Recovery, Runner, Stranded};
 
 impl PostgresStore {
     pub(super) async fn register_runner(&self, runner: &NewRunner) -> Result<RunnerId> {
@@ -66,6 +66,17 @@ impl PostgresStore {
         Ok(())
     }
 
+    pub(super) async fn list_heartbeats(&self) -> Result<Vec<Heartbeat>> {
+        let doing = "reading heartbeats";
+        let sql = format!(
+            "SELECT id, name, process, lease, beats FROM {}.runners ORDER BY id",
+            self.database.schema
+        );
+        // Between two heartbeats: what waits here for long is taken for dead.
+        let rows = self.database.read_soon(doing, Call::statement(sql)).await?;
+        rows.iter().map(|row| Ok(self.read(doing, heartbeat(row))?)).collect()
+    }
+
     pub(super) async fn list_runners(&self) -> Result<Vec<Runner>> {
         let doing = "reading the runners";
         let sql = format!(
@@ -75,7 +86,6 @@ impl PostgresStore {
              LEFT JOIN {0}.unstarted u ON u.claim = c.id GROUP BY r.id ORDER BY r.id",
             self.database.schema
         );
-        // Between two heartbeats: what waits here for long is taken for dead.
         let rows = self.database.read_soon(doing, Call::statement(sql)).await?;
         rows.iter().map(|row| Ok(self.read(doing, runner(row))?)).collect()
     }
@@ -121,8 +131,22 @@ impl PostgresStore {
     }
 }
 
+fn number(row: &tokio_postgres::Row, column: usize) -> row::Read<u64> {
+    Ok(row::get::<i64>(row, column)?.unsigned_abs())
+}
+
+fn heartbeat(row: &tokio_postgres::Row) -> row::Read<Heartbeat> {
+    Ok(Heartbeat {
+        id: row::runner_id(row, 0)?,
+        name: row::written(row, 1)?.unwrap_or_default(),
+        process: row::written(row, 2)?,
+        lease: Duration::from_micros(number(row, 3)?),
+        beats: number(row, 4)?,
+    })
+}
+
 fn runner(row: &tokio_postgres::Row) -> row::Read<Runner> {
-    let number = |column| Ok::<u64, String>(row::get::<i64>(row, column)?.unsigned_abs());
+    let number = |column| number(row, column);
     Ok(Runner {
         id: row::runner_id(row, 0)?,
         runner: NewRunner {

@@ -7,6 +7,7 @@ mod admit;
 mod attempts;
 mod chains;
 mod change;
+mod checkpoint;
 mod claim;
 mod clean;
 mod connection;
@@ -206,6 +207,10 @@ impl Store for SqliteStore {
     async fn unregister(&self, runner: RunnerId, context: &Context) -> Result<()> {
         let context = context.clone();
         self.write(move |write| runners::unregister(write, runner, &context)).await
+    }
+
+    async fn heartbeats(&self) -> Result<Vec<Heartbeat>> {
+        self.read(|connection, _| runners::heartbeats(connection)).await
     }
 
     async fn runners(&self) -> Result<Vec<Runner>> {

@@ -11,7 +11,7 @@ use super::writer::Write;
 use crate::action::{ClaimId, RunnerId};
 use crate::error::Result;
 use crate::log::Context;
-use crate::store::{DeadRunner, NewRunner, Recovery, Runner, Stranded};
+use crate::store::{DeadRunner, Heartbeat, NewRunner, Recovery, Runner, Stranded};
 
 pub(super) fn register(write: &mut Write<'_>, runner: &NewRunner) -> Result<RunnerId> {
     write
@@ -135,6 +135,24 @@ fn ownerless_claims(connection: &Connection) -> rusqlite::Result<Vec<ClaimId>> {
         )?
         .query_map([], |row| row::claim_id(row, 0))?
         .collect()
+}
+
+pub(super) fn heartbeats(connection: &Connection) -> Result<Vec<Heartbeat>> {
+    connection
+        .prepare_cached("SELECT id, name, process, lease, beats FROM runners ORDER BY id")
+        .and_then(|mut statement| {
+            let heartbeats = statement.query_map([], |row| {
+                Ok(Heartbeat {
+                    id: row::runner_id(row, 0)?,
+                    name: row.get(1)?,
+                    process: row.get(2)?,
+                    lease: Duration::from_micros(row.get(3)?),
+                    beats: row.get(4)?,
+                })
+            });
+            heartbeats?.collect()
+        })
+        .map_err(|error| wrap("reading heartbeats")(error).into())
 }
 
 pub(super) fn list(connection: &Connection) -> Result<Vec<Runner>> {

@@ -1,6 +1,7 @@
 //! The one thread that writes. Whatever waits when it is free goes into one transaction: a commit costs the same for one
 //! caller as for a hundred.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use tokio::sync::{oneshot, watch};
 
+use super::checkpoint::LogFile;
 use super::error::{StoreResult, wrap};
 use super::names::Names;
 use super::row;
@@ -89,6 +91,7 @@ impl Writer {
             looking: Arc::clone(&looking),
             names: Names::default(),
             latest,
+            log_file: LogFile::default(),
         };
         let (end, ended) = mpsc::channel();
         std::thread::Builder::new()
@@ -164,30 +167,42 @@ impl Writer {
 /// How long a busy writer waits for more to come into a transaction: a fraction of what its commit takes.
 const GATHER: Duration = Duration::from_micros(50);
 
-/// The jobs that go into one transaction, and whether someone asked for a look around.
-fn gather(first: Message, inbox: &mpsc::Receiver<Message>, busy: bool) -> (Vec<Job>, bool) {
+/// What goes into one transaction.
+#[derive(Default)]
+struct Gathered {
+    jobs: VecDeque<Job>,
+    /// Someone asked for a look around.
+    look: bool,
+}
+
+impl Gathered {
     const MOST: usize = 1024;
-    let until = Instant::now() + GATHER;
-    let mut jobs = Vec::new();
-    let mut look = false;
-    let mut next = Some(first);
-    while let Some(message) = next {
+
+    fn add(&mut self, message: Message) {
         match message {
-            Message::Job(job) => jobs.push(job),
-            Message::LookAround => look = true,
+            Message::Job(job) => self.jobs.push_back(job),
+            Message::LookAround => self.look = true,
         }
-        if jobs.len() >= MOST {
-            break;
-        }
-        next = match inbox.try_recv() {
-            Ok(message) => Some(message),
-            Err(_) if busy => {
-                inbox.recv_timeout(until.saturating_duration_since(Instant::now())).ok()
-            }
-            Err(_) => None,
-        };
     }
-    (jobs, look)
+
+    /// Adds what is there.
+    fn add_all(&mut self, inbox: &mpsc::Receiver<Message>) {
+        while self.jobs.len() < Self::MOST
+            && let Ok(message) = inbox.try_recv()
+        {
+            self.add(message);
+        }
+    }
+
+    /// Adds what is there, and what comes in a moment.
+    fn await_more(&mut self, inbox: &mpsc::Receiver<Message>) {
+        let until = Instant::now() + GATHER;
+        while self.jobs.len() < Self::MOST
+            && let Ok(message) = inbox.recv_timeout(until.saturating_duration_since(Instant::now()))
+        {
+            self.add(message);
+        }
+    }
 }
 
 fn closed() -> Error {
@@ -211,6 +226,7 @@ struct Loop {
     looking: Arc<AtomicBool>,
     names: Names,
     latest: Timestamp,
+    log_file: LogFile,
 }
 
 /// How long the writer waits for a job of its own before it takes the lock only to see whether others are done with it.
@@ -232,16 +248,23 @@ impl Loop {
                 Ok(first) => {
                     // Whoever was told of the last commit is about to ask for the next one: what a busy caller does in
                     // turn goes into one transaction.
-                    let (jobs, told) = gather(first, inbox, committed.elapsed() < GATHER);
-                    if told {
-                        self.looking.store(false, Ordering::Release);
+                    let mut gathered = Gathered::default();
+                    gathered.add(first);
+                    if committed.elapsed() < GATHER {
+                        gathered.await_more(inbox);
+                    } else {
+                        gathered.add_all(inbox);
                     }
-                    let any = !jobs.is_empty();
+                    let any = !gathered.jobs.is_empty();
                     if any {
-                        self.commit(jobs);
+                        self.commit(&mut gathered, inbox);
+                        self.log_file.keep_short(&self.connection);
                         committed = Instant::now();
                     }
-                    (any, told)
+                    if gathered.look {
+                        self.looking.store(false, Ordering::Release);
+                    }
+                    (any, gathered.look)
                 }
                 Err(mpsc::RecvTimeoutError::Timeout) => (self.let_others_finish(), false),
                 Err(mpsc::RecvTimeoutError::Disconnected) => return,
@@ -270,18 +293,16 @@ impl Loop {
         self.connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_ok()
     }
 
-    fn commit(&mut self, jobs: Vec<Job>) {
-        let mut replies = Vec::with_capacity(jobs.len());
+    fn commit(&mut self, gathered: &mut Gathered, inbox: &mpsc::Receiver<Message>) {
+        let mut replies = Vec::with_capacity(gathered.jobs.len());
         let mut wakes = false;
-        let lone = jobs.len() == 1;
-        let mut jobs = jobs.into_iter();
-        let outcome = self.transact(lone, &mut jobs, &mut replies, &mut wakes);
+        let outcome = self.transact(gathered, inbox, &mut replies, &mut wakes);
         if let Err(error) = &outcome {
             // Names that were stored in it are not there any more.
             self.names = Names::default();
             tracing::error!(%error, "a transaction failed");
         }
-        replies.extend(jobs.map(|job| (job.work)(None).reply));
+        replies.extend(gathered.jobs.drain(..).map(|job| (job.work)(None).reply));
         for reply in replies {
             reply(outcome.as_ref().err());
         }
@@ -293,8 +314,8 @@ impl Loop {
     /// Runs the jobs in one transaction.
     fn transact(
         &mut self,
-        lone: bool,
-        jobs: &mut impl Iterator<Item = Job>,
+        gathered: &mut Gathered,
+        inbox: &mpsc::Receiver<Message>,
         replies: &mut Vec<Reply>,
         wakes: &mut bool,
     ) -> StoreResult<()> {
@@ -302,9 +323,12 @@ impl Loop {
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(wrap(&self.file))?;
+        // What came while others held the lock.
+        gathered.add_all(inbox);
+        let lone = gathered.jobs.len() == 1;
         let mut any_succeeded = false;
         let mut sequence = Sequence::default();
-        for Job { isolation, work } in jobs {
+        while let Some(Job { isolation, work }) = gathered.jobs.pop_front() {
             let has_savepoint = !lone && isolation == Isolation::Own;
             if has_savepoint {
                 transaction.execute_batch("SAVEPOINT job").map_err(wrap(&self.file))?;
