@@ -38,7 +38,7 @@ impl Shares {
 /// Drains with one runner in this process, of a scheduler to which nothing is bound yet.
 pub(super) async fn here(scheduler: Scheduler, wanted: u64, workers: usize) -> Result<Drained> {
     let begun = Instant::now();
-    let mut drainer = Drainer::of(scheduler, workers)?;
+    let mut drainer = Drainer::of(scheduler, workers, Duration::from_millis(1))?;
     while drainer.ran() < wanted && drainer.goes_on().await {}
     let ran = drainer.stop().await?;
     Ok(Drained { time: begun.elapsed(), shares: Shares(vec![ran]), peak_memory: None })
@@ -52,7 +52,8 @@ pub(super) struct Drainer {
 }
 
 impl Drainer {
-    pub(super) fn of(scheduler: Scheduler, workers: usize) -> Result<Self> {
+    /// Starts it; what it has done is looked at so often.
+    pub(super) fn of(scheduler: Scheduler, workers: usize, every: Duration) -> Result<Self> {
         let ran = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&ran);
         scheduler.on(HOOK, move |_: u64, _| {
@@ -61,7 +62,7 @@ impl Drainer {
         })?;
         scheduler.on(BACKLOG, |_: u64, _| std::future::ready(Ok::<(), Failure>(())))?;
         let runner = BenchRunner::of(scheduler, workers);
-        let mut looks = tokio::time::interval(Duration::from_millis(1));
+        let mut looks = tokio::time::interval(every);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Ok(Self { ran, runner, looks })
     }

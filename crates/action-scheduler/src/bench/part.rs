@@ -5,6 +5,7 @@
 //! ends with the benchmark, too, whatever became of that.
 
 use std::io::Write;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin};
@@ -32,6 +33,9 @@ pub(super) enum Word {
     },
 }
 
+/// How often it says how far it has come: what is said takes part of the processors that are measured.
+const WORDS: Duration = Duration::from_millis(10);
+
 /// Takes part in a drain, with words on stdin and stdout.
 pub async fn run(store: &StoreUrl, workers: usize) -> Result<()> {
     let store = store.open().await?;
@@ -40,7 +44,7 @@ pub async fn run(store: &StoreUrl, workers: usize) -> Result<()> {
     if !is_told(&mut told).await? {
         return Ok(());
     }
-    let mut drainer = Drainer::of(of(&store), workers)?;
+    let mut drainer = Drainer::of(of(&store), workers, WORDS)?;
     let mut said = 0;
     loop {
         tokio::select! {

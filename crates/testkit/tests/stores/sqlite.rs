@@ -132,3 +132,24 @@ async fn a_full_disk_loses_nothing() {
     assert_eq!(scheduler.count(Query::new()).await.unwrap(), 1);
     assert_eq!(scheduler.fetch(before).await.unwrap().hook.as_str(), "before");
 }
+
+/// Processes queue for the lock of the write-ahead log before they write.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_writer_waits_until_it_is_its_turn() {
+    use std::time::Duration;
+
+    use action_scheduler::{Query, Scheduler};
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("actions.db").display().to_string();
+    let scheduler = Scheduler::open(&format!("sqlite:{file}")).await.unwrap();
+    let other = std::fs::File::open(format!("{file}-wal")).unwrap();
+    other.lock().unwrap();
+    let writer = scheduler.clone();
+    let mut write = tokio::spawn(async move { writer.enqueue_async("late", [1]).await });
+    assert!(tokio::time::timeout(Duration::from_millis(100), &mut write).await.is_err());
+    // Whoever reads does not wait.
+    assert_eq!(scheduler.count(Query::new()).await.unwrap(), 0);
+    other.unlock().unwrap();
+    write.await.unwrap().unwrap();
+    assert_eq!(scheduler.count(Query::new()).await.unwrap(), 1);
+}

@@ -62,8 +62,7 @@ pub(super) fn open(file: &str, access: Access) -> StoreResult<Connection> {
         }
         // Every commit is on the disk before its caller is told.
         connection.pragma_update(None, "synchronous", "FULL").map_err(wrap(file))?;
-        // The writer sees to it, see `checkpoint`.
-        connection.pragma_update(None, "wal_autocheckpoint", 0).map_err(wrap(file))?;
+        connection.pragma_update(None, "wal_autocheckpoint", 4000).map_err(wrap(file))?;
         connection.pragma_update(None, "journal_size_limit", 64 << 20).map_err(wrap(file))?;
     }
     Ok(connection)
@@ -92,7 +91,7 @@ fn use_wal(connection: &Connection) -> rusqlite::Result<String> {
 
 /// SQLite asks this each time the lock is taken: `true` tries again. Waits are short, as transactions are; only when several
 /// busy processes have had a turn meanwhile, and this one has not, they become longer.
-pub(super) fn wait_for_lock(tries: i32) -> bool {
+fn wait_for_lock(tries: i32) -> bool {
     const SHORT: Duration = Duration::from_micros(250);
     const LONG: Duration = Duration::from_millis(5);
     let wait = if tries < 400 { SHORT } else { LONG };

@@ -7,7 +7,6 @@ mod admit;
 mod attempts;
 mod chains;
 mod change;
-mod checkpoint;
 mod claim;
 mod clean;
 mod connection;
@@ -33,6 +32,7 @@ mod select;
 mod sequence;
 mod stats;
 mod tally;
+mod turns;
 mod watch;
 mod writer;
 

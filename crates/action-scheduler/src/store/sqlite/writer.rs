@@ -10,11 +10,11 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use tokio::sync::{oneshot, watch};
 
-use super::checkpoint::LogFile;
 use super::error::{StoreResult, wrap};
 use super::names::Names;
 use super::row;
 use super::sequence::Sequence;
+use super::turns::Turns;
 use crate::error::{Error, Result, StoreError, StoreErrorKind};
 use crate::time::Clock;
 
@@ -84,6 +84,7 @@ impl Writer {
         let (messages, inbox) = mpsc::channel();
         let looking = Arc::new(AtomicBool::new(false));
         let mut loop_ = Loop {
+            turns: Turns::of(&file),
             connection,
             file,
             clock,
@@ -91,7 +92,6 @@ impl Writer {
             looking: Arc::clone(&looking),
             names: Names::default(),
             latest,
-            log_file: LogFile::default(),
         };
         let (end, ended) = mpsc::channel();
         std::thread::Builder::new()
@@ -219,6 +219,7 @@ fn latest_stamp(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> 
 }
 
 struct Loop {
+    turns: Turns,
     connection: Connection,
     file: Arc<str>,
     clock: Clock,
@@ -226,7 +227,6 @@ struct Loop {
     looking: Arc<AtomicBool>,
     names: Names,
     latest: Timestamp,
-    log_file: LogFile,
 }
 
 /// How long the writer waits for a job of its own before it takes the lock only to see whether others are done with it.
@@ -258,7 +258,6 @@ impl Loop {
                     let any = !gathered.jobs.is_empty();
                     if any {
                         self.commit(&mut gathered, inbox);
-                        self.log_file.keep_short(&self.connection);
                         committed = Instant::now();
                     }
                     if gathered.look {
@@ -289,6 +288,7 @@ impl Loop {
 
     /// Waits for whoever is writing.
     fn let_others_finish(&self) -> bool {
+        let _turn = self.turns.take();
         // Writes nothing. Should the lock not be had, a job that needs it says why.
         self.connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_ok()
     }
@@ -296,7 +296,11 @@ impl Loop {
     fn commit(&mut self, gathered: &mut Gathered, inbox: &mpsc::Receiver<Message>) {
         let mut replies = Vec::with_capacity(gathered.jobs.len());
         let mut wakes = false;
+        // To its end, and with it goes what SQLite does then about a long log: while others write, the log could never be
+        // begun anew.
+        let turn = self.turns.take();
         let outcome = self.transact(gathered, inbox, &mut replies, &mut wakes);
+        drop(turn);
         if let Err(error) = &outcome {
             // Names that were stored in it are not there any more.
             self.names = Names::default();
