@@ -53,9 +53,8 @@ pub(super) async fn claim(
     if let Pick::Due(filter) = &request.pick {
         windows.of(filter).refresh(write, limit).await?;
     }
-    if request.open_claims.is_some() {
-        take_turn(write, CLAIMS_TURN).await?;
-    }
+    // Also where any number of claims may be open: two who pick at the same moment have the same actions in mind.
+    take_turn(write, CLAIMS_TURN).await?;
     if !is_known(write, request.runner).await? {
         return Ok(Claiming::Nothing);
     }
@@ -68,10 +67,8 @@ pub(super) async fn claim(
         Pick::Ids(ids) => lock(write, ids, "").await?,
         Pick::Due(filter) => {
             let window = windows.of(filter);
-            if request.open_claims.is_some() {
-                // Others had their turns while this one waited for its own.
-                window.leave_out_taken(write).await?;
-            }
+            // Others had their turns while this one waited for its own.
+            window.leave_out_taken(write).await?;
             pick_due(write, window, limit).await?
         }
     };

@@ -17,7 +17,7 @@ use crate::store::native::args::text_hash;
 /// How many rows stand for what must be unique.
 const TURNS: u64 = 997;
 
-/// The row that claims lock when their number is limited.
+/// The row that claims lock: they are made one after the other.
 pub(super) const CLAIMS_TURN: u64 = 1000;
 
 /// The row that imports lock: there is one at a time.

@@ -30,9 +30,10 @@ const LARGEST: usize = 160_000;
 /// How many filters are kept in mind; a runner has one.
 const FILTERS: usize = 4;
 
-/// All are read anew at most this often, and so seldom that it takes at most a part in [`SHARE`] of the time.
+/// All are read anew at most this often, and so seldom that it takes at most a part in [`SHARE`] of the time: each process
+/// does so for itself.
 const PERIOD: Duration = Duration::from_secs(1);
-const SHARE: u32 = 20;
+const SHARE: u32 = 50;
 
 /// The place of an action in claim order.
 pub(super) type Rank = (Priority, Attempt, Timestamp, ActionId);
