@@ -30,10 +30,17 @@ const LARGEST: usize = 160_000;
 /// How many filters are kept in mind; a runner has one.
 const FILTERS: usize = 4;
 
-/// All are read anew at most this often, and so seldom that it takes at most a part in [`SHARE`] of the time: each process
-/// does so for itself.
+/// All are read anew at most this often, and so seldom that it takes at most a part in [`SHARE`] of the time, as each process
+/// does so for itself. But not more seldom than this, however long it took: it may have been held up, and what other
+/// processes have put back is found only by this.
 const PERIOD: Duration = Duration::from_secs(1);
+const LONGEST_PERIOD: Duration = Duration::from_secs(10);
 const SHARE: u32 = 50;
+
+/// For how long what was read serves, when reading took so long.
+fn period(reading_took: Duration) -> Duration {
+    reading_took.saturating_mul(SHARE).clamp(PERIOD, LONGEST_PERIOD)
+}
 
 /// The place of an action in claim order.
 pub(super) type Rank = (Priority, Attempt, Timestamp, ActionId);
@@ -169,9 +176,7 @@ impl Window {
     /// Brings it up to date for a claim of so many: adds what is new and leaves out what is taken, or reads all anew if
     /// that is due.
     pub(super) async fn refresh(&mut self, write: &mut Write<'_>, count: usize) -> Outcome<()> {
-        let is_fresh = self
-            .read_at
-            .is_some_and(|at| at.elapsed() < PERIOD.max(self.reading_took.saturating_mul(SHARE)));
+        let is_fresh = self.read_at.is_some_and(|at| at.elapsed() < period(self.reading_took));
         if is_fresh && write.now >= self.seen_date {
             if !self.has_less_than(count) {
                 self.add_new(write).await?;
@@ -325,6 +330,15 @@ mod tests {
     fn rank(date: i64, id: i64) -> Rank {
         let date = Timestamp::from_second(date).unwrap();
         (Priority(10), Attempt(0), date, ActionId::new(id).unwrap())
+    }
+
+    #[test]
+    fn all_is_read_anew_soon_also_when_reading_it_was_held_up() {
+        let seconds = Duration::from_secs_f64;
+        assert_eq!(period(seconds(0.001)), PERIOD);
+        assert_eq!(period(seconds(0.1)), seconds(5.0));
+        // As when a node of a cluster is lost, and the others wait until they are certain.
+        assert_eq!(period(seconds(5.0)), LONGEST_PERIOD);
     }
 
     #[test]
