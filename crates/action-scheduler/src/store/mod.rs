@@ -26,6 +26,7 @@ mod patterns;
 pub mod postgres;
 mod records;
 mod runners;
+mod set_back;
 pub mod sqlite;
 mod stats;
 mod tally;

@@ -412,6 +412,22 @@ pub async fn a_clock_that_goes_backwards_loses_nothing(store: StoreUnderTest) {
     assert_eq!(held(&store.claim_due(runner, 10).await.unwrap()), [later]);
 }
 
+/// What was held while the clock was set back, and comes back later, does not wait for the clock either.
+pub async fn what_comes_back_does_not_wait_for_a_clock_that_was_set_back(store: StoreUnderTest) {
+    let runner = store.new_runner("host:1").await;
+    let id = store.put(action("running")).await;
+    let running = store.run_by(runner, id).await;
+    let waiting = store.put(action("waiting")).await;
+    let held_by_it = store.claim_due(runner, 1).await.unwrap();
+    store.clock().advance(seconds(-3600));
+    let after = store.put(action("after")).await;
+    assert_eq!(held(&store.claim_due(runner, 10).await.unwrap()), [after]);
+    assert_eq!(store.report(running.ended(Outcome::NotCalled)).await, recorded());
+    assert_eq!(held(&store.claim_due(runner, 10).await.unwrap()), [id]);
+    store.release(vec![held_by_it.id], &context()).await.unwrap();
+    assert_eq!(held(&store.claim_due(runner, 10).await.unwrap()), [waiting]);
+}
+
 /// Run early, the date that an instance had is told to whoever claims it, until the next one is stored.
 pub async fn the_date_owed_to_a_chain_is_told(store: StoreUnderTest) {
     let date = store.in_seconds(3600);

@@ -193,6 +193,7 @@ macro_rules! conformance_suite {
             what_is_released_goes_back_to_the_queue,
             the_next_due_date_is_that_of_the_first_free_action,
             a_clock_that_goes_backwards_loses_nothing,
+            what_comes_back_does_not_wait_for_a_clock_that_was_set_back,
             the_date_owed_to_a_chain_is_told,
             a_claim_id_is_never_used_again,
         );

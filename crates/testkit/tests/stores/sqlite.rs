@@ -153,3 +153,40 @@ async fn a_writer_waits_until_it_is_its_turn() {
     write.await.unwrap().unwrap();
     assert_eq!(scheduler.count(Query::new()).await.unwrap(), 1);
 }
+
+/// A process that stops gives back what it held when the clock was set back; the others look for it as they beat.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_process_gives_back_does_not_wait_for_a_clock_that_was_set_back() {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use action_scheduler::store::{ClaimFilter, ClaimRequest, Claiming, NewRunner, Pick, Store};
+    use action_scheduler::{Context, Scheduler};
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("actions.db").display().to_string();
+    let clock = Clock::manual("2026-01-15T12:00:00Z".parse().unwrap());
+    let stopping = SqliteStore::open(&file, clock.clone()).await.unwrap();
+    let staying = Arc::new(SqliteStore::open(&file, clock.clone()).await.unwrap());
+    let scheduler = Scheduler::builder(staying.clone()).build();
+    let runner = |name: &str| NewRunner {
+        name: name.to_owned(),
+        process: None,
+        context: Context::new("test"),
+        workers: 1,
+        lease: Duration::from_secs(60),
+    };
+    let stops = stopping.register(runner("stops")).await.unwrap();
+    let stays = staying.register(runner("stays")).await.unwrap();
+    let pick = Pick::Due(ClaimFilter::default());
+    let all_for = |runner| ClaimRequest { runner, limit: 9, pick: pick.clone(), open_claims: None };
+    scheduler.enqueue_async("held", [1]).await.unwrap();
+    assert!(matches!(stopping.claim(all_for(stops)).await.unwrap(), Claiming::Claimed(_)));
+    clock.advance("-1h".parse().unwrap());
+    assert!(matches!(staying.claim(all_for(stays)).await.unwrap(), Claiming::Nothing));
+    stopping.unregister(stops, &Context::new("test")).await.unwrap();
+    assert!(staying.heartbeat(stays).await.unwrap());
+    let Claiming::Claimed(claim) = staying.claim(all_for(stays)).await.unwrap() else {
+        panic!("it waits until the clock shows its date again");
+    };
+    assert_eq!(claim.actions[0].hook.as_str(), "held");
+}

@@ -21,6 +21,7 @@ use super::waiting::{PLUGIN_INDEX, conditions};
 use super::window::{Window, Windows};
 use crate::action::{ActionId, ClaimId, RunnerId, Status};
 use crate::log::{Context, Step};
+use crate::store::set_back::Behind;
 use crate::store::{Claim, ClaimFilter, ClaimRequest, ClaimedAction, ClaimedChain, Claiming, Pick};
 
 /// How often more of the window is tried when others took what was in mind, before all is read anew.
@@ -30,6 +31,7 @@ pub(super) async fn claim(
     write: &mut Write<'_>,
     request: &ClaimRequest,
     windows: &mut Windows,
+    behind: &mut Option<Behind>,
 ) -> Outcome<Claiming> {
     let tables = write.tables();
     // Nobody has to wait for one who only looks for room.
@@ -40,15 +42,14 @@ pub(super) async fn claim(
         return Ok(if is_known { Claiming::Full } else { Claiming::Nothing });
     }
     let limit = request.limit as usize;
-    let claimed_at = windows.claimed_at;
-    if write.now < claimed_at {
+    if let Some(until) = behind.map(|behind| behind.until) {
         if !is_known(write, request.runner).await? {
             return Ok(Claiming::Nothing);
         }
-        follow_clock_back(write, claimed_at).await?;
+        follow_clock_back(write, until).await?;
+        *behind = None;
         windows.forget();
     }
-    windows.claimed_at = write.now;
     // It locks nothing, and so comes before what others have to wait for.
     if let Pick::Due(filter) = &request.pick {
         windows.of(filter).refresh(write, limit).await?;
@@ -336,6 +337,7 @@ async fn release_ids(
         locked.iter().map(|id| Entry::new(*id, write.now, Step::Reset).by(context)).collect();
     log::write(write, &entries).await?;
     write.wakes |= !locked.is_empty();
+    write.came_back |= !locked.is_empty();
     write.returned.extend(&locked);
     Ok(locked.len() as u64)
 }
@@ -384,7 +386,7 @@ pub(super) async fn close_if_done(
 }
 
 /// When the clock was set back, what was to run as soon as possible must not wait until it shows the old time again.
-async fn follow_clock_back(write: &mut Write<'_>, latest: Timestamp) -> Outcome<()> {
+async fn follow_clock_back(write: &mut Write<'_>, until: Timestamp) -> Outcome<()> {
     let tables = write.tables();
     let (actions, times) = (&tables.actions, &tables.times);
     let null = Text("O:28:\"ActionScheduler_NullSchedule\"%");
@@ -398,7 +400,7 @@ async fn follow_clock_back(write: &mut Write<'_>, latest: Timestamp) -> Outcome<
         write.now_dates.split(',').next().unwrap_or_default(),
         write.now_dates.split(',').nth(1).unwrap_or_default(),
         format_gmt(Some(write.now)),
-        format_gmt(Some(latest))
+        format_gmt(Some(until))
     );
     write.run(&sql).await.map(drop)
 }

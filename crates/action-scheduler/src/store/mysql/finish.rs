@@ -338,6 +338,7 @@ async fn write_changes(write: &mut Write<'_>, changes: &BTreeMap<ActionId, Chang
     let returned = write.returned.len();
     write.returned.extend(pending.map(|(id, _)| *id));
     write.wakes |= write.returned.len() > returned;
+    write.came_back |= changes.iter().any(|(_, change)| !change.counts);
     Ok(())
 }
 

@@ -72,6 +72,7 @@ use self::tables::Tables;
 use self::transaction::{Database, Tries, Write};
 pub use self::url::MySqlUrl;
 use self::window::Windows;
+use super::set_back::SeenTimes;
 use super::*;
 
 /// A store in the plugin's tables.
@@ -124,13 +125,12 @@ mod posts;
 /// What came into the queue since the last claim.
 struct Returned {
     ids: Vec<ActionId>,
-    /// The latest time that something came at.
-    latest: Timestamp,
+    seen: SeenTimes,
 }
 
 impl Default for Returned {
     fn default() -> Self {
-        Self { ids: Vec::new(), latest: Timestamp::MIN }
+        Self { ids: Vec::new(), seen: SeenTimes::since(Timestamp::MIN) }
     }
 }
 
@@ -138,13 +138,14 @@ impl Default for Returned {
 struct Brings {
     wakes: bool,
     returned: Vec<ActionId>,
+    came_back: bool,
     now: Timestamp,
 }
 
 impl Brings {
     fn take(write: &mut Write<'_>) -> Self {
         let returned = std::mem::take(&mut write.returned);
-        Self { wakes: write.wakes, returned, now: write.now }
+        Self { wakes: write.wakes, returned, came_back: write.came_back, now: write.now }
     }
 }
 
@@ -215,17 +216,24 @@ impl MySqlStore {
         let rows: Result<Vec<mysql_async::Row>> =
             read!(self, "looking for actions", |read| read.rows(&sql));
         if let Some(newest) = rows?.first().and_then(|row| row.date(0)) {
-            self.windows.lock().await.claimed_at = newest;
+            self.returned().seen.see(newest);
         }
         Ok(())
+    }
+
+    fn returned(&self) -> std::sync::MutexGuard<'_, Returned> {
+        self.returned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells those who wait for work what came.
     fn tell(&self, brings: Brings) {
         if !brings.returned.is_empty() {
-            let mut returned = self.returned.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut returned = self.returned();
             returned.ids.extend(brings.returned);
-            returned.latest = returned.latest.max(brings.now);
+            returned.seen.see(brings.now);
+        }
+        if brings.came_back {
+            self.returned().seen.came_back();
         }
         if brings.wakes {
             self.wake.send_modify(|count| *count = count.wrapping_add(1));
@@ -337,24 +345,29 @@ impl Store for MySqlStore {
 
     async fn claim(&self, request: ClaimRequest) -> Result<Claiming> {
         let mut windows = self.windows.lock().await;
-        let returned =
-            std::mem::take(&mut *self.returned.lock().unwrap_or_else(PoisonError::into_inner));
-        windows.hint(&returned.ids);
-        windows.claimed_at = windows.claimed_at.max(returned.latest);
+        let ids = std::mem::take(&mut self.returned().ids);
+        windows.hint(&ids);
         let mut tries = Tries::new("claiming actions");
         loop {
             let mut write = self.database.begin(self.clock.now()).await;
-            let claimed_at = windows.claimed_at;
-            let outcome = claim::claim(&mut write, &request, &mut windows).await;
+            let now = write.now;
+            let behind = self.returned().seen.behind(now);
+            let mut left = behind;
+            let outcome = claim::claim(&mut write, &request, &mut windows, &mut left).await;
             let brings = Brings::take(&mut write);
             let ended = write.end(outcome, &mut tries).await;
             if let Ok(Some(claiming)) = ended {
+                let mut returned = self.returned();
+                if let (Some(behind), None) = (behind, left) {
+                    returned.seen.dated_anew(behind, now);
+                }
+                returned.seen.see(now);
+                drop(returned);
                 self.tell(brings);
                 return Ok(claiming);
             }
             // What was taken out of the windows was not claimed; or our key has been taken away.
             windows.forget();
-            windows.claimed_at = claimed_at;
             ended?;
             self.look_for_keys().await?;
         }

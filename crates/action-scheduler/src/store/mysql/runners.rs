@@ -47,6 +47,8 @@ pub(super) async fn heartbeat(write: &mut Write<'_>, runner: RunnerId) -> Outcom
     if write.run(&sql).await?.affected == 0 {
         return Ok(false);
     }
+    // Of what other processes have given back nothing is told.
+    write.came_back = true;
     let before = write.now.checked_sub(REFRESH).unwrap_or(write.now);
     // Served by the keys on the runner and on claim and status: what it holds.
     let held = format!(

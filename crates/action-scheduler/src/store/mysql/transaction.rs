@@ -99,6 +99,7 @@ impl Database {
             waiting: String::new(),
             wakes: false,
             returned: Vec::new(),
+            came_back: false,
             is_open: false,
         }
     }
@@ -152,6 +153,8 @@ pub(super) struct Write<'a> {
     pub(super) wakes: bool,
     /// What it puts back into the queue, or into it with an id that may lie before those already seen.
     pub(super) returned: Vec<ActionId>,
+    /// Whether something may be back in the queue that was stored before the clock was set back.
+    pub(super) came_back: bool,
     is_open: bool,
 }
 

@@ -46,17 +46,9 @@ fn period(reading_took: Duration) -> Duration {
 pub(super) type Rank = (Priority, Attempt, Timestamp, ActionId);
 
 /// The windows of the filters that were claimed with.
+#[derive(Default)]
 pub(super) struct Windows {
     latest_first: Vec<Window>,
-    /// The latest time that was claimed at, or that something came into the queue at: a clock that shows less has been
-    /// set back.
-    pub(super) claimed_at: Timestamp,
-}
-
-impl Default for Windows {
-    fn default() -> Self {
-        Self { latest_first: Vec::new(), claimed_at: Timestamp::MIN }
-    }
 }
 
 impl Windows {

@@ -16,6 +16,7 @@ use crate::action::{ActionId, Attempt, ClaimId};
 use crate::error::{Error, Result, StoreErrorKind};
 use crate::log::Context;
 use crate::store::patterns::like;
+use crate::store::set_back::SeenTimes;
 use crate::store::{
     Claim, ClaimFilter, ClaimRequest, ClaimedAction, Claiming, Pick, Start, Started,
 };
@@ -57,7 +58,7 @@ impl PostgresStore {
     pub(super) async fn claim_batch(&self, request: &ClaimRequest) -> Result<Claiming> {
         let doing = "claiming actions";
         let now = self.clock.now();
-        let latest = self.latest.load(Ordering::Acquire);
+        let behind = self.seen().behind(now);
         let (filter, ids) = match &request.pick {
             Pick::Due(filter) => (Some(filter), None),
             Pick::Ids(ids) => {
@@ -78,7 +79,7 @@ impl PostgresStore {
             .with(request.runner.get())
             .with(now.as_microsecond())
             // When the clock was set back, what was to run as soon as possible must not wait for it.
-            .with(latest)
+            .with(behind.map_or(now, |behind| behind.until).as_microsecond())
             .with(i32::try_from(request.limit).unwrap_or(i32::MAX))
             .with(request.open_claims.map(|most| i32::try_from(most).unwrap_or(i32::MAX)))
             .with(self.database.lock_key("claim"))
@@ -96,9 +97,9 @@ impl PostgresStore {
             self.open_from.fetch_max(open_from - NUMBERED_EARLIER, Ordering::Relaxed);
         }
         let outcome: i16 = self.read(doing, row::get(first, 0))?;
-        if matches!(outcome, 0 | 2) && now.as_microsecond() < latest {
-            self.latest.store(now.as_microsecond(), Ordering::Release);
-            self.arrive_somewhere();
+        if let (0 | 2, Some(behind)) = (outcome, behind) {
+            self.seen().dated_anew(behind, now);
+            self.frontier().forget();
         }
         match outcome {
             1 => return Ok(Claiming::Full),
@@ -186,8 +187,13 @@ impl PostgresStore {
     /// The time, for what is stored.
     pub(super) fn stamp(&self) -> Timestamp {
         let now = self.clock.now();
-        self.latest.fetch_max(now.as_microsecond(), Ordering::AcqRel);
+        self.seen().see(now);
         now
+    }
+
+    /// What the clock has shown.
+    pub(super) fn seen(&self) -> std::sync::MutexGuard<'_, SeenTimes> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn frontier(&self) -> std::sync::MutexGuard<'_, super::frontier::Frontier> {
@@ -199,8 +205,9 @@ impl PostgresStore {
         self.frontier().arrive(date);
     }
 
-    /// Something came into the queue, and there is no telling where.
-    pub(super) fn arrive_somewhere(&self) {
+    /// Something is back in the queue, and there is no telling where.
+    pub(super) fn come_back(&self) {
+        self.seen().came_back();
         self.frontier().forget();
     }
 
@@ -273,7 +280,7 @@ impl PostgresStore {
         let row = answers.iter().flatten().next();
         let released: i64 = row.map_or(Ok(0), |row| self.read(doing, row::get(row, 0)))?;
         if released > 0 {
-            self.arrive_somewhere();
+            self.come_back();
             self.wakes.wake();
         }
         Ok(released.unsigned_abs())

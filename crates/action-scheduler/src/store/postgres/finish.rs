@@ -179,7 +179,7 @@ impl PostgresStore {
             let Recorded::Yes { next, .. } = recorded else { continue };
             match finish.outcome {
                 Outcome::Retry { at } | Outcome::CrashedRetry { at } => self.arrive(at),
-                Outcome::NotCalled => self.arrive_somewhere(),
+                Outcome::NotCalled => self.come_back(),
                 _ if next.is_none() => continue,
                 _ => {}
             }

@@ -240,7 +240,7 @@ impl PostgresStore {
             }
         }
         if known_actions.values().any(|imported| imported.state == ImportState::Admitted) {
-            self.arrive_somewhere();
+            self.come_back();
             self.wakes.wake();
         }
         let known = |id| known_actions.get(id).copied();

@@ -53,6 +53,7 @@ use self::names::Names;
 use self::server_clock::ServerClock;
 pub use self::url::PostgresUrl;
 use self::wakes::Wakes;
+use super::set_back::SeenTimes;
 use super::*;
 use crate::error::StoreError;
 
@@ -62,8 +63,7 @@ pub struct PostgresStore {
     wakes: Arc<Wakes>,
     database: Arc<Database>,
     frontier: Mutex<Frontier>,
-    /// The latest time that was ever claimed at; more than now when the clock was set back.
-    latest: AtomicI64,
+    seen: Mutex<SeenTimes>,
     /// Before this claim none has anything left to start.
     open_from: AtomicI64,
     _tasks: [AbortOnDropHandle<()>; 2],
@@ -87,15 +87,15 @@ impl PostgresStore {
         let newest =
             format!("SELECT created_at FROM {}.actions ORDER BY id DESC LIMIT 1", database.schema);
         let newest = database.read("opening the store", Call::statement(newest)).await?;
-        let latest: Option<i64> = newest
+        let newest = newest
             .first()
-            .map(|row| row::get(row, 0))
+            .map(|row| row::time(row, 0))
             .transpose()
             .map_err(|problem| database.unreadable("opening the store", problem))?;
         let wakes = Arc::new(Wakes::new(&url.schema));
         let tasks = wakes.begin(&database);
         Ok(Self {
-            latest: AtomicI64::new(latest.unwrap_or_else(|| clock.now().as_microsecond())),
+            seen: Mutex::new(SeenTimes::since(newest.unwrap_or_else(|| clock.now()))),
             clock,
             wakes,
             database,

@@ -45,6 +45,8 @@ impl PostgresStore {
         let call = Call::statement(sql).with(runner.get()).with(now);
         let rows = self.database.read_soon(doing, call).await?;
         let Some(row) = rows.first() else { return Ok(false) };
+        // Of what other processes have given back nothing is told.
+        self.seen().came_back();
         // One that was held up tells nothing of the time.
         if begun.elapsed() < Duration::from_millis(200) {
             let micros = self.read(doing, row::get(row, 0))?;
@@ -61,7 +63,7 @@ impl PostgresStore {
             .with(self.clock.now().as_microsecond())
             .with(context.as_str().to_owned());
         self.database.write("unregistering a runner", &[call]).await?;
-        self.arrive_somewhere();
+        self.come_back();
         self.wakes.wake();
         Ok(())
     }
@@ -124,7 +126,7 @@ impl PostgresStore {
             });
         }
         if recovery.released > 0 {
-            self.arrive_somewhere();
+            self.come_back();
             self.wakes.wake();
         }
         Ok(recovery)

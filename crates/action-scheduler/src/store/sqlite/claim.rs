@@ -321,8 +321,7 @@ fn try_claim(write: &mut Write<'_>, request: &ClaimRequest) -> rusqlite::Result<
 
 /// When the clock was set back, what was to run as soon as possible must not wait until it shows the old time again.
 fn follow_clock_back(write: &mut Write<'_>) -> rusqlite::Result<()> {
-    let latest = std::mem::replace(write.latest, write.now);
-    if write.now < latest {
+    if let Some(behind) = write.seen.behind(write.now) {
         // Served by actions_by_phase: only what is dated between the two times is looked at.
         write
             .connection
@@ -330,7 +329,8 @@ fn follow_clock_back(write: &mut Write<'_>) -> rusqlite::Result<()> {
                 "UPDATE actions SET scheduled_at = ?1 WHERE phase = 0 AND scheduled_at > ?1 AND scheduled_at <= ?2 \
                  AND status = 0 AND claim IS NULL AND kind = 0 AND scheduled_at = created_at",
             )?
-            .execute([write.now.as_microsecond(), latest.as_microsecond()])?;
+            .execute([write.now.as_microsecond(), behind.until.as_microsecond()])?;
+        write.seen.dated_anew(behind, write.now);
     }
     Ok(())
 }
@@ -464,7 +464,10 @@ pub(super) fn try_release(
         released += ids.len() as u64;
         close_if_done(connection, *claim)?;
     }
-    write.wakes |= released > 0;
+    if released > 0 {
+        write.seen.came_back();
+        write.wakes = true;
+    }
     Ok(released)
 }
 

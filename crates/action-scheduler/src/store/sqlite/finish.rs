@@ -78,6 +78,9 @@ fn try_finish(
             recorded = succeed(write, finish, succession, was, context)?;
             move_count(&mut moves, 0, recorded.0.is_some().into());
         }
+        if finish.outcome == Outcome::NotCalled {
+            write.seen.came_back();
+        }
         write.wakes |= recorded.0.is_some() || !status.is_finished();
         answers.push(Recorded::Yes { next: recorded.0, paused: recorded.1 });
     }

@@ -47,6 +47,7 @@ use self::connection::Access;
 use self::readers::{Reader, Readers};
 use self::watch::Watch;
 use self::writer::{Isolation, Write, Writer};
+use super::set_back::SeenTimes;
 use super::*;
 
 /// A store in one SQLite file.
@@ -103,7 +104,7 @@ impl SqliteStore {
                 connection: transaction,
                 names: &mut names,
                 now,
-                latest: &mut now.clone(),
+                seen: &mut SeenTimes::since(now),
                 sequence: &sequence::Sequence::default(),
                 wakes: false,
             },

@@ -44,6 +44,8 @@ pub(super) fn heartbeat(write: &mut Write<'_>, runner: RunnerId) -> Result<bool>
             statement.execute(params![runner.get(), write.now.as_microsecond()])
         })
         .map_err(wrap("recording a heartbeat"))?;
+    // Of what other processes have given back nothing is told.
+    write.seen.came_back();
     Ok(changed == 1)
 }
 

@@ -16,6 +16,7 @@ use super::row;
 use super::sequence::Sequence;
 use super::turns::Turns;
 use crate::error::{Error, Result, StoreError, StoreErrorKind};
+use crate::store::set_back::SeenTimes;
 use crate::time::Clock;
 
 /// A transaction in the making, as one caller sees it.
@@ -23,8 +24,7 @@ pub(super) struct Write<'a> {
     pub connection: &'a Connection,
     pub names: &'a mut Names,
     pub now: Timestamp,
-    /// The latest time that was ever stamped; more than now when the clock was set back.
-    pub latest: &'a mut Timestamp,
+    pub seen: &'a mut SeenTimes,
     /// Where log entries get their numbers from.
     pub sequence: &'a Sequence,
     /// Set when there may be new work to claim once this is committed.
@@ -80,7 +80,7 @@ impl Writer {
         clock: Clock,
         wake: Arc<watch::Sender<u64>>,
     ) -> StoreResult<Self> {
-        let latest = latest_stamp(&connection).map_err(wrap(&file))?.unwrap_or_else(|| clock.now());
+        let newest = latest_stamp(&connection).map_err(wrap(&file))?.unwrap_or_else(|| clock.now());
         let (messages, inbox) = mpsc::channel();
         let looking = Arc::new(AtomicBool::new(false));
         let mut loop_ = Loop {
@@ -91,7 +91,7 @@ impl Writer {
             wake,
             looking: Arc::clone(&looking),
             names: Names::default(),
-            latest,
+            seen: SeenTimes::since(newest),
         };
         let (end, ended) = mpsc::channel();
         std::thread::Builder::new()
@@ -226,7 +226,7 @@ struct Loop {
     wake: Arc<watch::Sender<u64>>,
     looking: Arc<AtomicBool>,
     names: Names,
-    latest: Timestamp,
+    seen: SeenTimes,
 }
 
 /// How long the writer waits for a job of its own before it takes the lock only to see whether others are done with it.
@@ -304,6 +304,8 @@ impl Loop {
         if let Err(error) = &outcome {
             // Names that were stored in it are not there any more.
             self.names = Names::default();
+            // Nor is what was dated anew.
+            self.seen.came_back();
             tracing::error!(%error, "a transaction failed");
         }
         replies.extend(gathered.jobs.drain(..).map(|job| (job.work)(None).reply));
@@ -339,12 +341,12 @@ impl Loop {
             }
             let changes = transaction.total_changes();
             let now = self.clock.now();
-            self.latest = self.latest.max(now);
+            self.seen.see(now);
             let mut write = Write {
                 connection: &transaction,
                 names: &mut self.names,
                 now,
-                latest: &mut self.latest,
+                seen: &mut self.seen,
                 sequence: &sequence,
                 wakes: false,
             };
