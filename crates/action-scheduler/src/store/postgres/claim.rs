@@ -26,12 +26,13 @@ use crate::store::{
 const NUMBERED_EARLIER: i64 = 100;
 
 /// A [`ClaimFilter`] in numbers: a name that is not stored has no actions.
-struct NumberedFilter {
-    hooks: Option<Vec<i32>>,
-    group: Option<i32>,
-    not_groups: Option<Vec<i32>>,
+#[derive(Clone)]
+pub(super) struct NumberedFilter {
+    pub(super) hooks: Option<Vec<i32>>,
+    pub(super) group: Option<i32>,
+    pub(super) not_groups: Option<Vec<i32>>,
     /// Patterns for LIKE: their hooks are looked for in the same moment as the actions, so that none is missed.
-    not_hooks: Option<Vec<String>>,
+    pub(super) not_hooks: Option<Vec<String>>,
 }
 
 const UNKNOWN: i32 = -1;
@@ -73,6 +74,9 @@ impl PostgresStore {
             Some(filter) => self.frontier().begin(filter),
             None => Search { marks: Vec::new() },
         };
+        if let Some(filter) = filter {
+            self.walk_if_due(filter, &numbered);
+        }
         let call = self
             .database
             .function("claim_actions")
@@ -196,7 +200,7 @@ impl PostgresStore {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn frontier(&self) -> std::sync::MutexGuard<'_, super::frontier::Frontier> {
+    pub(super) fn frontier(&self) -> std::sync::MutexGuard<'_, super::frontier::Frontier> {
         self.frontier.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -3,8 +3,8 @@
 //! While a transaction elsewhere is open for long, PostgreSQL keeps every row that was claimed since, and each claim walks
 //! over all of them to the first that still waits. So a store remembers where its last batch ended, for each
 //! (priority, attempts), and begins there. What comes in before that place is seen to: what this store stores or gives
-//! back itself moves the place, and what others do is found by a claim from the very beginning, made as often as costs a
-//! twentieth of the time. As long as a walk from the beginning is quick, which is nearly always, each claim is one.
+//! back itself moves the place, and what others do is found by a walk from the very beginning, made beside the claims, as
+//! often as costs a twentieth of the time. As long as it is quick, which is nearly always, each claim is such a walk.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -39,9 +39,11 @@ pub(super) struct Frontier(Vec<Front>);
 struct Front {
     filter: ClaimFilter,
     marks: BTreeMap<Rank, Place>,
-    /// What the last walk from the beginning took.
+    /// What the last walk from the beginning took, and when it ended.
     cost: Duration,
     walked: Instant,
+    /// Whether one is being made beside the claims.
+    is_walking: bool,
     /// The first date that came in since the claim under way began.
     arrived: Option<i64>,
 }
@@ -65,6 +67,7 @@ impl Frontier {
                 marks: BTreeMap::new(),
                 cost: Duration::ZERO,
                 walked: Instant::now(),
+                is_walking: false,
                 arrived: None,
             });
             self.0.len() - 1
@@ -82,13 +85,46 @@ impl Frontier {
     /// How to search without taking anything.
     pub(super) fn look(&mut self, filter: &ClaimFilter) -> Search {
         let front = self.front(filter);
-        let from_beginning = front.cost <= QUICK || front.walked.elapsed() >= front.cost * SHARE;
-        Search {
-            marks: match from_beginning {
-                true => Vec::new(),
-                false => front.marks.iter().map(|(rank, place)| (*rank, *place)).collect(),
-            },
+        let marks = match front.cost <= QUICK {
+            true => Vec::new(),
+            false => front.marks.iter().map(|(rank, place)| (*rank, *place)).collect(),
+        };
+        Search { marks }
+    }
+
+    /// Whether it is time for a walk beside the claims; if so, it is taken to be under way until its end is told by
+    /// [`Frontier::walked`] or [`Frontier::turned_back`].
+    pub(super) fn sets_out(&mut self, filter: &ClaimFilter) -> bool {
+        let front = self.front(filter);
+        let is_due = front.cost > QUICK && front.walked.elapsed() >= front.cost * SHARE;
+        let sets_out = is_due && !front.is_walking;
+        front.is_walking |= sets_out;
+        sets_out
+    }
+
+    /// A walk beside the claims has taken so long, and found these to be the first that wait in each rank.
+    pub(super) fn walked(
+        &mut self,
+        filter: &ClaimFilter,
+        took: Duration,
+        first: impl Iterator<Item = (Rank, Place)>,
+    ) {
+        let front = self.front(filter);
+        for (rank, first) in first {
+            // Where there is none, a claim looks for the rank itself.
+            if let Some(place) = front.marks.get_mut(&rank) {
+                *place = first.min(*place);
+            }
         }
+        front.cost = took;
+        self.turned_back(filter);
+    }
+
+    /// A walk beside the claims has found nothing out.
+    pub(super) fn turned_back(&mut self, filter: &ClaimFilter) {
+        let front = self.front(filter);
+        front.walked = Instant::now();
+        front.is_walking = false;
     }
 
     /// Learns from a batch how long it took to find, and where in each rank it ended.
@@ -167,6 +203,35 @@ mod tests {
         let filter = ClaimFilter::default();
         let mut frontier = slow_frontier(&filter);
         assert_eq!(frontier.begin(&filter).marks, [(RANK, (200, 2))]);
+    }
+
+    #[test]
+    fn slow_walks_are_made_beside_the_claims_one_at_a_time() {
+        let filter = ClaimFilter::default();
+        let mut frontier = slow_frontier(&filter);
+        assert!(!frontier.sets_out(&filter), "there was one just now");
+        frontier.front(&filter).walked -= Duration::from_secs(20);
+        assert!(frontier.sets_out(&filter));
+        assert!(!frontier.sets_out(&filter), "it is under way");
+        assert_eq!(frontier.begin(&filter).marks, [(RANK, (200, 2))]);
+        let first = [(RANK, (50, 1)), ((20, 0), (10, 1))];
+        frontier.walked(&filter, Duration::from_secs(2), first.into_iter());
+        assert_eq!(frontier.begin(&filter).marks, [(RANK, (50, 1))]);
+        assert!(!frontier.sets_out(&filter));
+        frontier.front(&filter).walked -= Duration::from_secs(40);
+        assert!(frontier.sets_out(&filter));
+        frontier.turned_back(&filter);
+        assert_eq!(frontier.begin(&filter).marks, [(RANK, (50, 1))]);
+        assert!(!frontier.sets_out(&filter));
+    }
+
+    #[test]
+    fn claims_walk_themselves_once_it_is_quick_again() {
+        let filter = ClaimFilter::default();
+        let mut frontier = slow_frontier(&filter);
+        frontier.walked(&filter, Duration::from_millis(1), std::iter::empty());
+        assert!(frontier.begin(&filter).marks.is_empty());
+        assert!(!frontier.sets_out(&filter));
     }
 
     #[test]

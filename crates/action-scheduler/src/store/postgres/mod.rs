@@ -36,6 +36,7 @@ mod text;
 mod tls;
 mod url;
 mod wakes;
+mod walk;
 
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
@@ -43,6 +44,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::watch as signal;
+use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
 use self::call::Call;
@@ -62,7 +64,8 @@ pub struct PostgresStore {
     clock: Clock,
     wakes: Arc<Wakes>,
     database: Arc<Database>,
-    frontier: Mutex<Frontier>,
+    frontier: Arc<Mutex<Frontier>>,
+    walks: Mutex<JoinSet<()>>,
     seen: Mutex<SeenTimes>,
     /// Before this claim none has anything left to start.
     open_from: AtomicI64,
@@ -99,7 +102,8 @@ impl PostgresStore {
             clock,
             wakes,
             database,
-            frontier: Mutex::default(),
+            frontier: Arc::default(),
+            walks: Mutex::default(),
             open_from: AtomicI64::new(0),
             _tasks: tasks,
         })
