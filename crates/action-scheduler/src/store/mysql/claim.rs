@@ -18,7 +18,7 @@ use super::tables::Tables;
 use super::transaction::{Read, Write};
 use super::unique::{CLAIMS_TURN, take_turn};
 use super::waiting::{PLUGIN_INDEX, conditions};
-use super::window::{Window, Windows};
+use super::window::{Rank, Window, Windows};
 use crate::action::{ActionId, ClaimId, RunnerId, Status};
 use crate::log::{Context, Step};
 use crate::store::set_back::Behind;
@@ -93,7 +93,7 @@ pub(super) async fn claim(
     }
     let id = stake(write).await?;
     if let Pick::Due(filter) = &request.pick {
-        windows.of(filter).has_seen_claim(id);
+        windows.of(filter).claimed(id, taken.iter().map(|row| row.id));
     }
     let holders = format!(
         "INSERT INTO {} (claim_id, runner_id) VALUES ({id}, {})",
@@ -218,20 +218,29 @@ async fn pick_due(
     let mut rows = Vec::new();
     let mut tries = 0;
     loop {
-        let ids = window.take(limit - rows.len());
-        if !ids.is_empty() {
-            rows.extend(lock(write, &ids, &due).await?);
-            if rows.len() >= limit {
-                return Ok(rows);
+        let ranks = window.take(limit - rows.len());
+        let ids: Vec<ActionId> = ranks.iter().map(|(.., id)| *id).collect();
+        let mut taken: HashMap<ActionId, Rank> = ids.iter().copied().zip(ranks).collect();
+        for row in lock(write, &ids, &due).await? {
+            let thought = taken.remove(&row.id);
+            match thought.is_some_and(|rank| (row.priority, row.attempts) > (rank.0, rank.1)) {
+                true => window.put_back((row.priority, row.attempts, row.due(), row.id)),
+                false => rows.push(row),
             }
+        }
+        window.miss(taken.into_keys());
+        if rows.len() >= limit {
+            return Ok(rows);
         }
         tries += 1;
         let is_used_up = ids.is_empty();
         if is_used_up && (!rows.is_empty() || window.is_whole() || tries > TRIES) {
             return Ok(rows);
         }
-        if is_used_up || (tries == TRIES && rows.is_empty()) {
+        if tries == TRIES && rows.is_empty() {
             window.read_all(write).await?;
+        } else if is_used_up {
+            window.read_further(write).await?;
         }
     }
 }

@@ -11,6 +11,7 @@ use super::php::site_time::format_gmt;
 use super::row::{Columns, unreadable};
 use super::sql::{List, Micros, Text, TextOrNull};
 use super::transaction::{Read, Write};
+use super::waiting::PLUGIN_INDEX;
 use crate::action::{ClaimId, RunnerId};
 use crate::log::Context;
 use crate::store::{DeadRunner, Heartbeat, NewRunner, Recovery, Runner, Stranded};
@@ -166,12 +167,15 @@ async fn lost_by_plugin(write: &mut Write<'_>) -> Outcome<Vec<ClaimId>> {
     let tables = write.tables();
     let before = write.now.checked_sub(PLUGIN_LEASE).unwrap_or(write.now);
     let before = format_gmt(Some(before));
-    // What is claimed is found by the few open claims, what is in-progress by its status.
+    // What is claimed is found by the few open claims, what is in-progress by its status. Left to itself, a server that
+    // works through a backlog reads all actions.
     let sql = format!(
-        "SELECT DISTINCT a.claim_id FROM {claims} c JOIN {actions} a ON a.claim_id = c.claim_id \
-           AND a.status = 'pending' LEFT JOIN {holders} h ON h.claim_id = c.claim_id \
+        "SELECT STRAIGHT_JOIN DISTINCT a.claim_id FROM {claims} c \
+           LEFT JOIN {holders} h ON h.claim_id = c.claim_id \
+           JOIN {actions} a FORCE INDEX ({PLUGIN_INDEX}) ON a.claim_id = c.claim_id AND a.status = 'pending' \
          WHERE h.claim_id IS NULL AND c.date_created_gmt < '{before}' AND a.last_attempt_gmt < '{before}' \
-         UNION SELECT a.claim_id FROM {actions} a LEFT JOIN {holders} h ON h.claim_id = a.claim_id \
+         UNION SELECT STRAIGHT_JOIN a.claim_id FROM {actions} a FORCE INDEX (status_scheduled_date_gmt) \
+           LEFT JOIN {holders} h ON h.claim_id = a.claim_id \
          WHERE a.status = 'in-progress' AND a.claim_id > 0 AND h.claim_id IS NULL \
          AND a.last_attempt_gmt < '{before}'",
         claims = tables.claims,

@@ -2,24 +2,34 @@
 //!
 //! The plugin's keys cannot give its actions in claim order, so that each claim of the plugin sorts all that waits. Here
 //! a store keeps the first of those that wait in mind, in order, and each claim takes from them; what has become due or
-//! was stored meanwhile is added, what others have claimed is left out, and now and then all are read anew. What is in mind is only a guess: an action is
-//! claimed by its primary key, and only if it still waits.
+//! was stored meanwhile is added, what others have claimed is left out, and where they are used up, those that follow
+//! are read by the plugin's key. What is in mind is only a guess: an action is claimed by its primary key, and only if
+//! it still waits.
+//!
+//! What others have put back is noticed by counting: now and then all that wait are counted, in the key alone, and
+//! unless that is what they must be by all that was seen, all are read anew.
 
-use std::collections::{BTreeSet, HashMap};
+mod fact;
+mod headcount;
+mod kept;
+
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use mysql_async::Row;
 
+use self::fact::{FOLLOWS, Fact, GREATEST, HEADCOUNT, NO_DATE, TAKEN, WAITS};
+use self::headcount::Headcount;
+use self::kept::Kept;
+pub(super) use self::kept::Rank;
 use super::error::Outcome;
 use super::php::site_time::format_gmt;
-use super::row::Columns;
 use super::sql::List;
 use super::tables::Tables;
 use super::transaction::Write;
-use super::waiting::{self, PLUGIN_INDEX, conditions};
-use crate::action::{ActionId, Attempt, ClaimId, Priority};
+use super::waiting::{self, CLAIM_INDEX, PLUGIN_INDEX, conditions};
+use crate::action::{ActionId, ClaimId};
 use crate::store::ClaimFilter;
 
 /// How many actions are kept in mind: at first so many, and more where they are used up before it is time to read all
@@ -27,23 +37,31 @@ use crate::store::ClaimFilter;
 const SMALLEST: usize = 40_000;
 const LARGEST: usize = 160_000;
 
+/// How many more are read at once by the plugin's key.
+const FURTHER: usize = 20_000;
+
+/// With less than so many times what a claim wants in mind, more are read: while a claim waits for its turn others take
+/// theirs, and whoever finds nothing left then holds up the rest.
+const RESERVE: usize = 8;
+
 /// How many filters are kept in mind; a runner has one.
 const FILTERS: usize = 4;
 
-/// All are read anew at most this often, and so seldom that it takes at most a part in [`SHARE`] of the time, as each process
-/// does so for itself. But not more seldom than this, however long it took: it may have been held up, and what other
-/// processes have put back is found only by this.
+/// All are counted, or read anew, at most this often, and so seldom that it takes at most a part in [`SHARE`] of the
+/// time, as each process does so for itself. But not more seldom than this, however long it took: it may have been held
+/// up, and what other processes have put back is found only by this.
 const PERIOD: Duration = Duration::from_secs(1);
 const LONGEST_PERIOD: Duration = Duration::from_secs(10);
 const SHARE: u32 = 50;
+
+/// For how long what was read serves though the count is always right: this, or so many times as long as reading took.
+const LONGEST_SERVICE: Duration = Duration::from_secs(60);
+const RARE: u32 = 200;
 
 /// For how long what was read serves, when reading took so long.
 fn period(reading_took: Duration) -> Duration {
     reading_took.saturating_mul(SHARE).clamp(PERIOD, LONGEST_PERIOD)
 }
-
-/// The place of an action in claim order.
-pub(super) type Rank = (Priority, Attempt, Timestamp, ActionId);
 
 /// The windows of the filters that were claimed with.
 #[derive(Default)]
@@ -83,13 +101,20 @@ impl Windows {
 /// The first actions that wait and are due, as far as is known.
 pub(super) struct Window {
     filter: ClaimFilter,
-    ranks: BTreeSet<Rank>,
-    /// The rank of each that is in mind: one that has moved is not in two places.
-    rank_of: HashMap<ActionId, Rank>,
-    /// Whether there were no more when all were read.
-    is_whole: bool,
-    read_at: Option<Instant>,
-    reading_took: Duration,
+    kept: Kept,
+    /// Up to where those that wait are in mind.
+    reach: Reach,
+    /// Whether those that follow are read by the plugin's key with less work than all anew.
+    reads_on: bool,
+    /// How many wait of those that have been seen, if they were counted.
+    headcount: Option<Headcount>,
+    /// When all were last read or counted, and for how long.
+    looked_at: Option<Instant>,
+    looking_took: Duration,
+    /// Until when what was read serves.
+    serves_until: Option<Instant>,
+    /// How many of those that were read on turned out to come later.
+    misplaced: usize,
     /// What came up to this id has been seen.
     seen_id: i64,
     /// What was due up to this date has been seen.
@@ -101,24 +126,34 @@ pub(super) struct Window {
     hints: Vec<ActionId>,
 }
 
-/// Of what waits, what [`Window::learn`] wants to know. The claim is that of a taken one.
-const COLUMNS: &str = "a.action_id, a.priority, a.attempts, a.scheduled_date_gmt, NULL AS claim";
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// There are no more.
+    All,
+    UpTo(Rank),
+}
 
-/// Of what is taken.
-const TAKEN: &str = "a.action_id, NULL, NULL, NULL, a.claim_id";
-
-/// The greatest id there is.
-const GREATEST: &str = "COALESCE(MAX(action_id), 0), NULL, NULL, NULL, NULL";
+impl Reach {
+    fn holds(&self, rank: &Rank) -> bool {
+        match self {
+            Self::All => true,
+            Self::UpTo(last) => rank <= last,
+        }
+    }
+}
 
 impl Window {
     fn new(filter: ClaimFilter) -> Self {
         Self {
             filter,
-            ranks: BTreeSet::new(),
-            rank_of: HashMap::new(),
-            is_whole: false,
-            read_at: None,
-            reading_took: Duration::ZERO,
+            kept: Kept::default(),
+            reach: Reach::All,
+            reads_on: false,
+            headcount: None,
+            looked_at: None,
+            looking_took: Duration::ZERO,
+            serves_until: None,
+            misplaced: 0,
             seen_id: 0,
             seen_date: Timestamp::MIN,
             seen_claim: 0,
@@ -128,95 +163,165 @@ impl Window {
     }
 
     /// Takes the first so many out.
-    pub(super) fn take(&mut self, count: usize) -> Vec<ActionId> {
-        let mut taken = Vec::with_capacity(count.min(self.ranks.len()));
-        while taken.len() < count {
-            let Some((.., id)) = self.ranks.pop_first() else { break };
-            self.rank_of.remove(&id);
-            taken.push(id);
-        }
-        taken
+    pub(super) fn take(&mut self, count: usize) -> Vec<Rank> {
+        self.kept.take(count)
     }
 
-    fn put(&mut self, rank: Rank) {
-        if let Some(old) = self.rank_of.insert(rank.3, rank) {
-            self.ranks.remove(&old);
+    /// This one was taken out, and has another place than it was thought to have.
+    pub(super) fn put_back(&mut self, rank: Rank) {
+        if self.reach.holds(&rank) {
+            self.kept.put(rank);
         }
-        self.ranks.insert(rank);
+        self.misplaced += 1;
+        self.reads_on &= self.misplaced <= FURTHER / 4;
     }
 
-    fn leave_out(&mut self, id: ActionId) {
-        if let Some(rank) = self.rank_of.remove(&id) {
-            self.ranks.remove(&rank);
+    /// These were taken out, and wait no longer, or others have locked them.
+    pub(super) fn miss(&mut self, ids: impl Iterator<Item = ActionId>) {
+        for id in ids {
+            if let Some(headcount) = &mut self.headcount {
+                headcount.remove(id);
+            }
+            self.hints.push(id);
         }
     }
 
     /// Whether those in mind are all there are, as far as is known.
     pub(super) fn is_whole(&self) -> bool {
-        self.is_whole
+        self.reach == Reach::All
     }
 
     fn has_less_than(&self, count: usize) -> bool {
-        self.ranks.len() < count && !self.is_whole
+        self.kept.len() < count && !self.is_whole()
     }
 
-    /// What was claimed up to this claim, of our own, is known.
-    pub(super) fn has_seen_claim(&mut self, claim: ClaimId) {
+    fn has_seen(&self, id: ActionId, due: Timestamp) -> bool {
+        id.get() <= self.seen_id && due <= self.seen_date
+    }
+
+    /// These were claimed, under this claim of our own.
+    pub(super) fn claimed(&mut self, claim: ClaimId, ids: impl Iterator<Item = ActionId>) {
         self.seen_claim = self.seen_claim.max(claim.get());
+        if let Some(headcount) = &mut self.headcount {
+            ids.for_each(|id| headcount.remove(id));
+        }
     }
 
-    /// Brings it up to date for a claim of so many: adds what is new and leaves out what is taken, or reads all anew if
-    /// that is due.
+    /// Brings it up to date for a claim of so many: adds what is new and leaves out what is taken, reads on if little is
+    /// left, and reads all anew if that is due.
     pub(super) async fn refresh(&mut self, write: &mut Write<'_>, count: usize) -> Outcome<()> {
-        let is_fresh = self.read_at.is_some_and(|at| at.elapsed() < period(self.reading_took));
-        if is_fresh && write.now >= self.seen_date {
-            if !self.has_less_than(count) {
-                self.add_new(write).await?;
-            }
-            if !self.has_less_than(count) {
-                return Ok(());
-            }
-            self.size = (self.size * 2).min(LARGEST);
-        }
         self.size = self.size.max(count);
-        self.read_all(write).await
+        if self.looked_at.is_none() || write.now < self.seen_date || !self.look(write).await? {
+            return self.read_all(write).await;
+        }
+        if self.has_less_than(count.saturating_mul(RESERVE)) && self.reads_on {
+            self.read_on(write).await?;
+        }
+        if self.has_less_than(count) {
+            self.size = (self.size * 2).min(LARGEST.max(count));
+            self.read_all(write).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads what follows on what is in mind, which is used up.
+    pub(super) async fn read_further(&mut self, write: &mut Write<'_>) -> Outcome<()> {
+        if self.reads_on {
+            self.read_on(write).await?;
+        }
+        if self.has_less_than(1) {
+            self.read_all(write).await?;
+        }
+        Ok(())
+    }
+
+    /// Sees to what has changed. Whether that is all that has: if not, all must be read anew.
+    async fn look(&mut self, write: &mut Write<'_>) -> Outcome<bool> {
+        let is_due = self.looked_at.is_none_or(|at| at.elapsed() >= period(self.looking_took));
+        if !is_due {
+            self.add_new(write, "").await?;
+            return Ok(self.looked_at.is_some());
+        }
+        if self.headcount.is_none() {
+            return Ok(false);
+        }
+        let begun = Instant::now();
+        let counting = headcount_of_all(write);
+        let told = self.add_new(write, &counting).await?;
+        let is_right =
+            told == self.headcount && (!self.is_whole() || told == Some(self.kept.headcount()));
+        if !is_right || self.serves_until.is_some_and(|until| until <= begun) {
+            return Ok(false);
+        }
+        let is_complete = self.looked_at.is_some();
+        self.looked_at = is_complete.then(Instant::now);
+        self.looking_took = begun.elapsed();
+        Ok(is_complete)
     }
 
     /// Reads all that wait and are due, and keeps the first in mind.
     pub(super) async fn read_all(&mut self, write: &mut Write<'_>) -> Outcome<()> {
         let begun = Instant::now();
-        let tables = write.tables();
-        let actions = &tables.actions;
+        let actions = &write.tables().actions;
         let waits = self.waits(write);
         let index = waiting::index(write, &waits).await?;
+        // Our own key gives the first of a filter, or of all, with less work than counting is.
+        let is_plain = index != CLAIM_INDEX && self.filter == ClaimFilter::default();
+        let counting = if is_plain { headcount_of_all(write) } else { String::new() };
         // In one statement, and so of one moment. With a sort of what is due, unless our key has been added.
         let sql = format!(
-            "(SELECT {COLUMNS} FROM {actions} a FORCE INDEX ({index}) WHERE {waits} \
+            "(SELECT {WAITS} FROM {actions} a FORCE INDEX ({index}) WHERE {waits} \
              ORDER BY a.priority, a.attempts, a.scheduled_date_gmt, a.action_id LIMIT {size}) \
              UNION ALL (SELECT {GREATEST} FROM {actions}) \
              UNION ALL (SELECT {TAKEN} FROM {actions} a FORCE INDEX ({PLUGIN_INDEX}) WHERE a.claim_id > 0 \
-             ORDER BY a.claim_id DESC LIMIT 1)",
+             ORDER BY a.claim_id DESC LIMIT 1){counting}",
             size = self.size
         );
         let rows = write.rows(&sql).await?;
-        self.ranks.clear();
-        self.rank_of.clear();
+        self.kept = Kept::default();
         self.hints.clear();
-        self.learn(&rows)?;
-        self.is_whole = self.ranks.len() < self.size;
+        self.reach = Reach::All;
+        self.headcount = self.learn(&rows, Reading::All)?;
+        if let Some(last) = self.kept.last().filter(|_| self.kept.len() >= self.size) {
+            self.reach = Reach::UpTo(last);
+        }
+        self.reads_on = is_plain;
+        self.misplaced = 0;
         self.seen_date = write.now;
-        self.read_at = Some(Instant::now());
-        self.reading_took = begun.elapsed();
+        self.looked_at = Some(Instant::now());
+        self.looking_took = begun.elapsed();
+        let service = LONGEST_SERVICE.max(self.looking_took.saturating_mul(RARE));
+        self.serves_until = Instant::now().checked_add(service);
+        Ok(())
+    }
+
+    /// Reads those that follow on what is in mind by the plugin's key alone, which gives those of one priority and number
+    /// of attempts in order, among others. They are taken for such: what they are is known when they are claimed.
+    async fn read_on(&mut self, write: &mut Write<'_>) -> Outcome<()> {
+        let Reach::UpTo((priority, attempts, due, id)) = self.reach else { return Ok(()) };
+        let due = format_gmt((due > NO_DATE).then_some(due));
+        let sql = format!(
+            "SELECT {FOLLOWS} FROM {} a FORCE INDEX ({PLUGIN_INDEX}) WHERE {} AND (a.scheduled_date_gmt > '{due}' \
+             OR (a.scheduled_date_gmt = '{due}' AND a.action_id > {id})) \
+             ORDER BY a.scheduled_date_gmt, a.action_id LIMIT {FURTHER}",
+            write.tables().actions,
+            self.waits(write)
+        );
+        let rows = write.rows(&sql).await?;
+        let before = self.kept.len();
+        if let Some(Fact::Follows { id, due }) = rows.last().map(Fact::read).transpose()? {
+            self.reach = Reach::UpTo((priority, attempts, due, id));
+        }
+        self.misplaced = 0;
+        self.learn(&rows, Reading::On)?;
+        // The last ones, or few among many others.
+        self.reads_on = rows.len() >= FURTHER && self.kept.len() >= before + FURTHER / 4;
         Ok(())
     }
 
     /// The conditions under which an action waits and is due.
     fn waits(&self, write: &Write<'_>) -> String {
-        format!(
-            "a.claim_id = 0 AND a.status = 'pending' AND a.scheduled_date_gmt <= '{}'{}",
-            format_gmt(Some(write.now)),
-            conditions(write.tables(), &self.filter)
-        )
+        format!("{}{}", waits_at(write.now), conditions(write.tables(), &self.filter))
     }
 
     /// What others have claimed since. Served by the plugin's key alone.
@@ -232,97 +337,139 @@ impl Window {
     pub(super) async fn leave_out_taken(&mut self, write: &mut Write<'_>) -> Outcome<()> {
         let sql = self.taken(write.tables());
         let rows = write.rows(&sql).await?;
-        self.learn(&rows)
+        self.learn(&rows, Reading::News).map(drop)
     }
 
-    /// Adds what was stored, has become due, or came back since, and leaves out what others have claimed.
-    async fn add_new(&mut self, write: &mut Write<'_>) -> Outcome<()> {
+    /// Adds what was stored, has become due, or came back since, and leaves out what others have claimed. Gives what
+    /// was asked for beside it.
+    async fn add_new(&mut self, write: &mut Write<'_>, beside: &str) -> Outcome<Option<Headcount>> {
         let tables = write.tables();
         let actions = &tables.actions;
         let waits = self.waits(write);
+        let (seen_id, seen_date) = (self.seen_id, format_gmt(Some(self.seen_date)));
+        // No action is in two of its parts.
         let mut sql = format!(
-            "SELECT {COLUMNS} FROM {actions} a FORCE INDEX (PRIMARY) WHERE a.action_id > {} AND {waits}",
-            self.seen_id
+            "SELECT {WAITS} FROM {actions} a FORCE INDEX (PRIMARY) WHERE a.action_id > {seen_id} AND {waits}"
         );
         // Writing to a String cannot fail.
         if self.seen_date < write.now {
             let _ = write!(
                 sql,
-                " UNION ALL SELECT {COLUMNS} FROM {actions} a FORCE INDEX ({PLUGIN_INDEX}) \
-                 WHERE {waits} AND a.scheduled_date_gmt > '{}'",
-                format_gmt(Some(self.seen_date))
+                " UNION ALL SELECT {WAITS} FROM {actions} a FORCE INDEX ({PLUGIN_INDEX}) \
+                 WHERE {waits} AND a.scheduled_date_gmt > '{seen_date}' AND a.action_id <= {seen_id}"
             );
         }
         let hints = std::mem::take(&mut self.hints);
         for id in &hints {
-            self.leave_out(*id);
+            if self.kept.leave_out(*id)
+                && let Some(headcount) = &mut self.headcount
+            {
+                headcount.remove(*id);
+            }
         }
         if !hints.is_empty() {
             let _ = write!(
                 sql,
-                " UNION ALL SELECT {COLUMNS} FROM {actions} a WHERE a.action_id IN {} AND {waits}",
+                " UNION ALL SELECT {WAITS} FROM {actions} a WHERE a.action_id IN {} AND {waits} \
+                 AND a.scheduled_date_gmt <= '{seen_date}'",
                 List(hints.iter())
             );
         }
         let taken = self.taken(tables);
-        let _ = write!(sql, " UNION ALL SELECT {GREATEST} FROM {actions} UNION ALL {taken}");
+        let _ =
+            write!(sql, " UNION ALL SELECT {GREATEST} FROM {actions} UNION ALL {taken}{beside}");
         let rows = match write.rows(&sql).await {
             Ok(rows) => rows,
             Err(trouble) => {
                 // They have not been looked at.
-                self.read_at = None;
+                self.looked_at = None;
                 return Err(trouble);
             }
         };
-        self.learn(&rows)?;
+        let told = self.learn(&rows, Reading::News)?;
         self.seen_date = write.now;
-        Ok(())
+        Ok(told)
     }
 
-    /// Takes rows of [`COLUMNS`] into mind, leaves those of [`TAKEN`] out, and remembers [`GREATEST`].
-    fn learn(&mut self, rows: &[Row]) -> Outcome<()> {
-        // What lies beyond the last one in mind may have others before it that are not.
-        let last = if self.is_whole { None } else { self.ranks.last().copied() };
-        let mut taken = 0;
+    /// Takes into mind what waits as far as the reach goes, leaves out what is taken, and gives the number of all that
+    /// wait if it was asked for.
+    fn learn(&mut self, rows: &[Row], reading: Reading) -> Outcome<Option<Headcount>> {
+        let is_news = reading == Reading::News;
+        let (mut told, mut greatest, mut taken) = (None, self.seen_id, 0);
         for row in rows {
-            if let Some(claim) = row.optional_number(4)? {
-                self.seen_claim = self.seen_claim.max(claim);
-                self.leave_out(row.action_id(0)?);
-                taken += 1;
-                continue;
-            }
-            let Some(priority) = row.optional_number(1)? else {
-                self.seen_id = self.seen_id.max(row.number(0)?);
-                continue;
-            };
-            let attempts = u32::try_from(row.number::<i64>(2)?).unwrap_or_default();
-            let date = row.date(3).unwrap_or(Timestamp::MIN);
-            let rank = (Priority(priority), Attempt(attempts), date, row.action_id(0)?);
-            if last.is_none_or(|last| rank < last) {
-                self.put(rank);
+            match Fact::read(row)? {
+                Fact::Waits(rank) => {
+                    if let Some(headcount) = self.headcount.as_mut().filter(|_| is_news) {
+                        headcount.add(rank.3);
+                    }
+                    if self.reach.holds(&rank) {
+                        self.kept.put(rank);
+                    }
+                }
+                Fact::Follows { id, due } => {
+                    if let Reach::UpTo((priority, attempts, ..)) = self.reach
+                        && !self.kept.has(id)
+                    {
+                        self.kept.put((priority, attempts, due, id));
+                    }
+                }
+                Fact::Taken { claim, id, due } => {
+                    taken += 1;
+                    self.seen_claim = self.seen_claim.max(claim);
+                    self.kept.leave_out(id);
+                    let counts = is_news && self.has_seen(id, due);
+                    if let Some(headcount) = self.headcount.as_mut().filter(|_| counts) {
+                        headcount.remove(id);
+                    }
+                }
+                Fact::Greatest(id) => greatest = greatest.max(id),
+                Fact::Wait(headcount) => told = Some(headcount),
             }
         }
+        self.seen_id = greatest;
         if taken >= self.size {
             // There may be more of them.
-            self.read_at = None;
+            self.looked_at = None;
         }
-        while self.ranks.len() > 2 * self.size {
-            let Some((.., id)) = self.ranks.pop_last() else { break };
-            self.rank_of.remove(&id);
-            self.is_whole = false;
+        if self.kept.len() > 2 * self.size {
+            self.kept.cut(2 * self.size);
+            self.reach = self.kept.last().map_or(self.reach, Reach::UpTo);
         }
-        Ok(())
+        Ok(told)
     }
+}
+
+/// What is learned from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// All that wait.
+    All,
+    /// Those that follow on what is in mind, and have been counted before.
+    On,
+    /// What has changed since.
+    News,
+}
+
+/// The conditions under which an action waits and is due.
+fn waits_at(now: Timestamp) -> String {
+    format!(
+        "a.claim_id = 0 AND a.status = 'pending' AND a.scheduled_date_gmt <= '{}'",
+        format_gmt(Some(now))
+    )
+}
+
+/// A part of a statement that counts all that wait and are due. Served by the plugin's key alone.
+fn headcount_of_all(write: &Write<'_>) -> String {
+    format!(
+        " UNION ALL (SELECT {HEADCOUNT} FROM {} a FORCE INDEX ({PLUGIN_INDEX}) WHERE {})",
+        write.tables().actions,
+        waits_at(write.now)
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn rank(date: i64, id: i64) -> Rank {
-        let date = Timestamp::from_second(date).unwrap();
-        (Priority(10), Attempt(0), date, ActionId::new(id).unwrap())
-    }
 
     #[test]
     fn all_is_read_anew_soon_also_when_reading_it_was_held_up() {
@@ -331,17 +478,6 @@ mod tests {
         assert_eq!(period(seconds(0.1)), seconds(5.0));
         // As when a node of a cluster is lost, and the others wait until they are certain.
         assert_eq!(period(seconds(5.0)), LONGEST_PERIOD);
-    }
-
-    #[test]
-    fn an_action_that_has_moved_is_in_one_place() {
-        let mut window = Window::new(ClaimFilter::default());
-        window.put(rank(5, 1));
-        window.put(rank(6, 2));
-        window.put(rank(7, 1));
-        let ids: Vec<i64> = window.take(9).iter().map(|id| id.get()).collect();
-        assert_eq!(ids, [2, 1]);
-        assert!(window.rank_of.is_empty());
     }
 
     #[test]

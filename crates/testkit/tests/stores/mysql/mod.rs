@@ -1,5 +1,6 @@
 //! The store in the plugin's tables, on MariaDB.
 
+mod backlog;
 mod bad_rows;
 mod fixture;
 mod lost;
