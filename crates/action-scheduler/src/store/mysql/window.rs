@@ -51,7 +51,7 @@ const FILTERS: usize = 4;
 /// time, as each process does so for itself. But not more seldom than this, however long it took: it may have been held
 /// up, and what other processes have put back is found only by this.
 const PERIOD: Duration = Duration::from_secs(1);
-const LONGEST_PERIOD: Duration = Duration::from_secs(10);
+const LONGEST_PERIOD: Duration = Duration::from_secs(20);
 const SHARE: u32 = 50;
 
 /// For how long what was read serves though the count is always right: this, or so many times as long as reading took.

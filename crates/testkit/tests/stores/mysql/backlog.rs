@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use action_scheduler::RunnerId;
-use action_scheduler::store::{Claim, ClaimFilter, ClaimRequest, Claiming, Pick, Store};
+use action_scheduler::store::{Claim, ClaimFilter, ClaimRequest, Claiming, Pick};
 
 use super::Site;
 

@@ -17,7 +17,7 @@ impl Site {
     }
 
     /// The plugin's `stake_claim`.
-    async fn plugin_claims(&mut self, limit: u32) -> Vec<i64> {
+    pub(super) async fn plugin_claims(&mut self, limit: u32) -> Vec<i64> {
         let now = self.gmt(0);
         self.sql(format!(
             "INSERT INTO wp_actionscheduler_claims (date_created_gmt) VALUES ('{now}')"
