@@ -72,7 +72,7 @@ async fn what_the_plugin_puts_back_at_its_beginning_is_found() {
             missing.remove(&claim.actions[0].id.get());
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), find).await.expect("before the rest");
+    tokio::time::timeout(Duration::from_secs(45), find).await.expect("before the rest");
 }
 
 #[tokio::test]

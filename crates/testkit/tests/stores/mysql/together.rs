@@ -106,6 +106,27 @@ async fn neither_side_claims_what_the_other_holds() {
 }
 
 #[tokio::test]
+async fn what_others_had_locked_while_a_claim_passed_over_it_is_found() {
+    let mut site = Site::new().await;
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(site.put(action("a", Schedule::Async)).await);
+    }
+    let runner = site.runner().await;
+    site.sql("BEGIN").await;
+    site.sql(format!(
+        "SELECT action_id FROM wp_actionscheduler_actions WHERE action_id = {} FOR UPDATE",
+        ids[0]
+    ))
+    .await;
+    let passed_over = site.claim(runner, 9).await.unwrap();
+    assert_eq!(passed_over.actions.iter().map(|one| one.id).collect::<Vec<_>>(), ids[1..]);
+    site.sql("ROLLBACK").await;
+    let found = site.claim(runner, 9).await.expect("the one that was locked");
+    assert_eq!(found.actions[0].id, ids[0]);
+}
+
+#[tokio::test]
 async fn claims_of_both_count_when_they_are_capped() {
     use action_scheduler::store::{ClaimFilter, ClaimRequest, Claiming, Pick};
     let mut site = Site::new().await;
