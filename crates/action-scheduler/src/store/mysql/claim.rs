@@ -27,6 +27,7 @@ use crate::store::{Claim, ClaimFilter, ClaimRequest, ClaimedAction, ClaimedChain
 /// How often more of the window is tried when others took what was in mind, before all is read anew.
 const TRIES: u32 = 3;
 
+/// Sets actions aside for a runner. Where the clock was set back, `behind` is taken once they are dated anew.
 pub(super) async fn claim(
     write: &mut Write<'_>,
     request: &ClaimRequest,
@@ -47,7 +48,7 @@ pub(super) async fn claim(
             return Ok(Claiming::Nothing);
         }
         follow_clock_back(write, until).await?;
-        *behind = None;
+        behind.take();
         windows.forget();
     }
     // It locks nothing, and so comes before what others have to wait for.

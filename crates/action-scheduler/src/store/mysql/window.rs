@@ -54,8 +54,8 @@ const PERIOD: Duration = Duration::from_secs(1);
 const LONGEST_PERIOD: Duration = Duration::from_secs(20);
 const SHARE: u32 = 50;
 
-/// For how long what was read serves though the count is always right: this, or so many times as long as reading took.
-const LONGEST_SERVICE: Duration = Duration::from_secs(60);
+/// All are read anew though the count is always right when this has passed, or so many times as long as reading took.
+const SERVICE: Duration = Duration::from_secs(60);
 const RARE: u32 = 200;
 
 /// For how long what was read serves, when reading took so long.
@@ -290,7 +290,7 @@ impl Window {
         self.seen_date = write.now;
         self.looked_at = Some(Instant::now());
         self.looking_took = begun.elapsed();
-        let service = LONGEST_SERVICE.max(self.looking_took.saturating_mul(RARE));
+        let service = SERVICE.max(self.looking_took.saturating_mul(RARE));
         self.serves_until = Instant::now().checked_add(service);
         Ok(())
     }
