@@ -77,16 +77,22 @@ async fn an_old_transaction_elsewhere_hides_nothing() {
             complete(&store, &claim).await;
         }
     }
-    let early = || {
+    // As many as it takes for a walk over them to be slow on any machine.
+    let gone = "INSERT INTO action_scheduler.waiting (scheduled_at, id, attempts, hook, grp, priority) \
+         SELECT 1600000000000000, 1000000 + n, 0, 1, 1, 10 FROM generate_series(1, 300000) AS n; \
+         DELETE FROM action_scheduler.waiting WHERE id > 1000000";
+    connect(database.url()).await.batch_execute(gone).await.unwrap();
+    let at = |date: &str| {
         let mut insert = action(0);
-        insert.action.schedule = Schedule::Single("2001-01-01T00:00:00Z".parse().unwrap());
+        insert.action.schedule = Schedule::Single(date.parse().unwrap());
         vec![insert]
     };
-    store.insert(early()).await.unwrap();
+    store.insert(at("2001-01-01T00:00:00Z")).await.unwrap();
     let found = claim(&store, runner, 10).await.expect("what came in before the others");
     complete(&store, &found).await;
     // Of what others store early it is not told; it walks through the queue now and then, beside its claims.
-    open(database.url()).await.insert(early()).await.unwrap();
+    let other = open(database.url()).await;
+    other.insert(at("2000-01-01T00:00:00Z")).await.unwrap();
     let look = async {
         loop {
             match claim(&store, runner, 10).await {
