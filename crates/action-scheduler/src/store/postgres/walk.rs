@@ -35,7 +35,7 @@ impl PostgresStore {
             match walk {
                 Ok(walk) => frontier.walked(&filter, walk.took, walk.first.into_iter()),
                 Err(error) => {
-                    tracing::debug!(%error, "a walk through the queue failed");
+                    tracing::warn!(%error, "looking through the queue failed: what others put at its front is found later");
                     frontier.turned_back(&filter);
                 }
             }
