@@ -41,7 +41,7 @@ pub struct FaultyStore {
     claims: AtomicU32,
     fault: Mutex<Option<Fault>>,
     late: Mutex<Option<Insert>>,
-    stand_still: Mutex<Option<StandStill>>,
+    stand_still: Mutex<Option<(Call, StandStill)>>,
     stand_still_after_claim: Mutex<Option<StandStill>>,
 }
 
@@ -103,9 +103,9 @@ impl FaultyStore {
         *self.late.lock().unwrap() = Some(insert);
     }
 
-    /// Has the next caller that cancels something stand still before it does.
-    pub fn stand_still_before_cancel(&self, stand_still: StandStill) {
-        *self.stand_still.lock().unwrap() = Some(stand_still);
+    /// Has the next caller that asks for this stand still before it is done.
+    pub fn stand_still_before(&self, call: Call, stand_still: StandStill) {
+        *self.stand_still.lock().unwrap() = Some((call, stand_still));
     }
 
     /// Has the next claim stand still when it is made, and before its answer is told.
@@ -173,13 +173,11 @@ impl Around for FaultyStore {
         match call {
             Call::Claim => drop(self.claims.fetch_add(1, Ordering::SeqCst)),
             Call::Finish => drop(self.finishes.fetch_add(1, Ordering::SeqCst)),
-            Call::Cancel => {
-                let stand_still = self.stand_still.lock().unwrap().take();
-                if let Some(stand_still) = stand_still {
-                    stand_still.stand().await;
-                }
-            }
             _ => {}
+        }
+        let stand_still = self.stand_still.lock().unwrap().take_if(|(awaited, _)| *awaited == call);
+        if let Some((_, stand_still)) = stand_still {
+            stand_still.stand().await;
         }
         self.reach().await?;
         let answer = self.answer(answer.await);

@@ -161,6 +161,7 @@ impl Jobs {
 mod tests {
     use std::sync::Arc;
 
+    use action_scheduler::store::Call;
     use action_scheduler::time::Clock;
     use action_scheduler::{Query, Scheduler};
     use testkit::{Fault, FaultyStore, MemoryStore, StandStill};
@@ -208,7 +209,7 @@ mod tests {
     async fn one_that_is_stopped_ends_with_the_batch_it_is_at() {
         let (store, scheduler) = queue().await;
         let stand_still = StandStill::default();
-        store.stand_still_before_cancel(stand_still.clone());
+        store.stand_still_before(Call::Cancel, stand_still.clone());
         let jobs = Jobs::default();
         let id = jobs.start(job(), canceling(&scheduler)).unwrap();
         stand_still.begun.notified().await;

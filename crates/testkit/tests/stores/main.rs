@@ -10,6 +10,7 @@ mod figures;
 mod memory;
 mod migrate;
 mod mysql;
+mod notes;
 mod postgres;
 mod remote;
 mod runner;

@@ -2,10 +2,11 @@
 //! into the next one together.
 //!
 //! Each of these has a file of its own, with the state that is its alone: `claiming`, `starting`, `ahead` and `running` for
-//! what happens in between, `recording`, and `stopping` for the way to the end.
+//! what happens in between, `recording`, `noting` for what handlers say meanwhile, and `stopping` for the way to the end.
 
 mod ahead;
 mod claiming;
+mod noting;
 mod pending;
 mod recording;
 mod running;
@@ -20,6 +21,7 @@ use tokio::task::JoinSet;
 
 use self::ahead::Ahead;
 use self::claiming::Claimer;
+use self::noting::Noter;
 use self::pending::sleep_until;
 use self::recording::Recorder;
 use self::running::Running;
@@ -56,6 +58,7 @@ pub(super) struct Dispatcher {
     reports: UnboundedReceiver<Report>,
     reporter: UnboundedSender<Report>,
     recorder: Recorder,
+    noter: Noter,
     stopping: Stopping,
 
     /// How many actions of each claim have not been recorded yet.
@@ -85,6 +88,7 @@ impl Dispatcher {
             reports,
             reporter,
             recorder: Recorder::new(),
+            noter: Noter::new(),
             stopping: Stopping::new(&config, shutdown),
             open: HashMap::new(),
             store_after: None,
@@ -112,10 +116,8 @@ impl Dispatcher {
         loop {
             self.begin_claiming(&mut wake);
             self.give_back();
-            // What ended and what comes next go to the store together, and into one transaction there.
-            if self.recorder.answer.is_none() && self.starter.answer.is_none() {
-                self.begin_recording();
-                self.begin_starting();
+            if self.store_after.is_none() && self.store_is_free() {
+                self.begin_storing();
             }
             if self.is_done() {
                 break;
@@ -126,6 +128,7 @@ impl Dispatcher {
                 biased;
                 _ = self.reports.recv_many(&mut arrived, 4096) => self.take_reports(&mut arrived).await,
                 answer = self.recorder.answer.completion() => self.recorded(answer),
+                answer = self.noter.answer.completion() => self.noted(answer),
                 answer = self.starter.answer.completion() => self.started(answer),
                 answer = self.claimer.answer.completion() => self.claimed(answer),
                 step = self.stopping.next_step(runs) => self.stop(step),
@@ -133,14 +136,37 @@ impl Dispatcher {
                 () = sleep_until(self.ahead.patience_ends()) => self.give_back_impatient(),
                 () = sleep_until(self.claimer.after), if open => self.claimer.after = None,
                 Ok(()) = wake.changed(), if open => self.claimer.wake(),
-                _ = notes.tick(), if runs => self.store_notes(),
+                _ = notes.tick(), if runs => self.noter.come_due(),
             }
         }
         while self.side.join_next().await.is_some() {}
     }
 
+    /// Nothing is on its way to the store but claims and what is told on the side.
+    fn store_is_free(&self) -> bool {
+        self.recorder.answer.is_none()
+            && self.noter.answer.is_none()
+            && self.starter.answer.is_none()
+    }
+
+    /// What ended and what comes next go to the store together, and into one transaction there.
+    fn begin_storing(&mut self) {
+        if !self.noter.comes_first() {
+            self.begin_recording();
+            self.take_notes();
+        }
+        if self.recorder.answer.is_none() {
+            self.begin_noting();
+        }
+        self.begin_starting();
+    }
+
     /// What was done; an error, if the store has not been told of all of it.
     pub(super) fn report(self) -> Result<RunReport> {
+        match self.noter.waiting() {
+            0 => {}
+            notes => tracing::warn!(notes, "the store did not take the last notes of handlers"),
+        }
         let unconfirmed = self.starter.unconfirmed();
         let mut actions: Vec<ActionId> = self.recorder.unrecorded().chain(unconfirmed).collect();
         actions.sort_unstable();
@@ -161,9 +187,9 @@ impl Dispatcher {
             && self.running.is_empty()
             && self.ahead.waiting() == 0
             && self.recorder.waiting() == 0
+            && self.noter.waiting() == 0
             && self.claimer.answer.is_none()
-            && self.starter.answer.is_none()
-            && self.recorder.answer.is_none()
+            && self.store_is_free()
     }
 
     /// One action of a claim is settled.

@@ -69,7 +69,7 @@ impl Recorder {
 
 impl Dispatcher {
     pub(super) fn begin_recording(&mut self) {
-        if self.recorder.waiting() == 0 || self.store_after.is_some() {
+        if self.recorder.waiting() == 0 {
             return;
         }
         let store = Arc::clone(self.scheduler.store());

@@ -1,15 +1,13 @@
 //! Attempts that run: called, heard of while they run, and taken out when they have come to their end.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Dispatcher;
-use crate::action::{self, ActionId, ClaimId};
+use crate::action::{self, ClaimId};
 use crate::handler::HandlerContext;
-use crate::log::NewLogEntry;
 use crate::observer::Event;
 use crate::runner::attempt::{Attempt, News, Report};
 use crate::runner::news;
@@ -120,7 +118,7 @@ impl Dispatcher {
                     let entries = std::mem::take(&mut verdict.finish.entries);
                     let (late, ran) = (context.action(), context.ran());
                     news::tell_late_failure(&self.scheduler, late, &verdict, ran);
-                    self.append(entries.into_iter().map(|entry| (action, entry)).collect());
+                    self.noter.add_late(action, entries);
                     self.close_one(claim);
                 } else {
                     self.recorder.add(context, verdict);
@@ -140,31 +138,5 @@ impl Dispatcher {
             timed_out: false,
             entries: context.take_entries(),
         }
-    }
-
-    /// Stores what handlers noted while they run.
-    pub(super) fn store_notes(&mut self) {
-        let mut entries = Vec::new();
-        for ((action, _), running) in &self.running {
-            let noted = running.context.take_entries();
-            if !noted.is_empty() && self.plans.of(running.context.hook()).logs_all() {
-                entries.extend(noted.into_iter().map(|entry| (*action, entry)));
-            }
-        }
-        self.append(entries);
-    }
-
-    /// Adds entries to the log, on the side.
-    fn append(&mut self, entries: Vec<(ActionId, NewLogEntry)>) {
-        if entries.is_empty() {
-            return;
-        }
-        let store = Arc::clone(self.scheduler.store());
-        let context = self.scheduler.context().clone();
-        self.side.spawn(async move {
-            if let Err(error) = store.append_log(entries, &context).await {
-                tracing::warn!(%error, "entries of the log were lost");
-            }
-        });
     }
 }

@@ -77,7 +77,7 @@ impl Starter {
 
 impl Dispatcher {
     pub(super) fn begin_starting(&mut self) {
-        if self.starter.waiting() == 0 || self.store_after.is_some() || self.is_over_limit() {
+        if self.starter.waiting() == 0 || self.is_over_limit() {
             return;
         }
         let room = self.config.workers.max(1) + self.ahead.room();

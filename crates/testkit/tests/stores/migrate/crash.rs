@@ -9,7 +9,7 @@ use action_scheduler::handler::HandlerContext;
 use action_scheduler::migrate::{MoveOptions, MoveReport};
 use action_scheduler::runner::Until;
 use action_scheduler::schedule::{Cadence, Interval};
-use action_scheduler::store::{ChainState, DeadRunner, Insert, Requeue, Target};
+use action_scheduler::store::{Call, ChainState, DeadRunner, Insert, Requeue, Target};
 use action_scheduler::time::Clock;
 use action_scheduler::{
     Context, Failure, Hook, Query, Runner, RunnerConfig, Schedule, Scheduler, Shutdown, Status,
@@ -282,7 +282,7 @@ fn a_mover_that_held_still_longer_than_its_lease_cancels_nothing() {
 
         let faulty = Arc::new(FaultyStore::new(from.share()));
         let still = StandStill::default();
-        faulty.stand_still_before_cancel(still.clone());
+        faulty.stand_still_before(Call::Cancel, still.clone());
         let patient = MoveOptions { lease: Duration::from_secs(3600), ..options() };
         let moving = tokio::spawn(move_all(faulty, to.share(), patient));
         still.begun.notified().await;
