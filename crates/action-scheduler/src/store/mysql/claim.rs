@@ -219,7 +219,7 @@ async fn pick_due(
     let mut rows = Vec::new();
     let mut tries = 0;
     loop {
-        let ranks = window.take(limit - rows.len());
+        let ranks = window.take(write, limit - rows.len()).await?;
         let ids: Vec<ActionId> = ranks.iter().map(|(.., id)| *id).collect();
         let mut taken: HashMap<ActionId, Rank> = ids.iter().copied().zip(ranks).collect();
         for row in lock(write, &ids, &due).await? {
@@ -238,10 +238,8 @@ async fn pick_due(
         if is_used_up && (!rows.is_empty() || window.is_whole() || tries > TRIES) {
             return Ok(rows);
         }
-        if tries == TRIES && rows.is_empty() {
+        if rows.is_empty() && (is_used_up || tries == TRIES) {
             window.read_all(write).await?;
-        } else if is_used_up {
-            window.read_further(write).await?;
         }
     }
 }

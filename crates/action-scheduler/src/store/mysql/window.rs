@@ -2,9 +2,9 @@
 //!
 //! The plugin's keys cannot give its actions in claim order, so that each claim of the plugin sorts all that waits. Here
 //! a store keeps the first of those that wait in mind, in order, and each claim takes from them; what has become due or
-//! was stored meanwhile is added, what others have claimed is left out, and where they are used up, those that follow
-//! are read by the plugin's key. What is in mind is only a guess: an action is claimed by its primary key, and only if
-//! it still waits.
+//! was stored meanwhile is added, and what others have claimed is left out. Where they are used up, a claim reads as many
+//! of those that follow as it needs by the plugin's key: any number of processes read each action once. What is in mind
+//! is only a guess: an action is claimed by its primary key, and only if it still waits.
 //!
 //! What others have put back is noticed by counting: now and then all that wait are counted, in the key alone, and
 //! unless that is what they must be by all that was seen, all are read anew.
@@ -19,12 +19,13 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use mysql_async::Row;
 
-use self::fact::{FOLLOWS, Fact, GREATEST, HEADCOUNT, NO_DATE, TAKEN, WAITS};
+use self::fact::{FOLLOWS, Fact, GREATEST, HEADCOUNT, NO_DATE, TAKEN, WAITS, all_taken};
 use self::headcount::Headcount;
 use self::kept::Kept;
 pub(super) use self::kept::Rank;
 use super::error::Outcome;
 use super::php::site_time::format_gmt;
+use super::row::Columns;
 use super::sql::List;
 use super::tables::Tables;
 use super::transaction::Write;
@@ -32,17 +33,20 @@ use super::waiting::{self, CLAIM_INDEX, PLUGIN_INDEX, conditions};
 use crate::action::{ActionId, ClaimId};
 use crate::store::ClaimFilter;
 
-/// How many actions are kept in mind: at first so many, and more where they are used up before it is time to read all
-/// anew, as the work of reading all does not depend on how many are kept.
-const SMALLEST: usize = 40_000;
+/// How many actions are kept in mind at first.
+const SMALLEST: usize = 4_000;
+
+/// How many are kept where the plugin's key does not give those that follow, and up to how many where even these are used
+/// up before it is time to read all anew: the work of reading all does not depend on how many are kept.
+const MIXED: usize = 40_000;
 const LARGEST: usize = 160_000;
 
-/// How many more are read at once by the plugin's key.
-const FURTHER: usize = 20_000;
+/// Where others have taken so many or more since, all are read anew instead of looking at each of these.
+const MOST_TAKEN: usize = 100_000;
 
-/// With less than so many times what a claim wants in mind, more are read: while a claim waits for its turn others take
-/// theirs, and whoever finds nothing left then holds up the rest.
-const RESERVE: usize = 8;
+/// The plugin's key serves to find those that follow while at most one in so many, and this many, come later.
+const MOST_MISPLACED: usize = 4;
+const MANY: usize = 256;
 
 /// How many filters are kept in mind; a runner has one.
 const FILTERS: usize = 4;
@@ -52,7 +56,7 @@ const FILTERS: usize = 4;
 /// up, and what other processes have put back is found only by this.
 const PERIOD: Duration = Duration::from_secs(1);
 const LONGEST_PERIOD: Duration = Duration::from_secs(20);
-const SHARE: u32 = 50;
+const SHARE: u32 = 100;
 
 /// All are read anew though the count is always right when this has passed, or so many times as long as reading took.
 const SERVICE: Duration = Duration::from_secs(60);
@@ -113,7 +117,8 @@ pub(super) struct Window {
     looking_took: Duration,
     /// Until when what was read serves.
     serves_until: Option<Instant>,
-    /// How many of those that were read on turned out to come later.
+    /// How many were read by it since all were read, and how many of these turned out to come later.
+    followed: usize,
     misplaced: usize,
     /// What came up to this id has been seen.
     seen_id: i64,
@@ -153,6 +158,7 @@ impl Window {
             looked_at: None,
             looking_took: Duration::ZERO,
             serves_until: None,
+            followed: 0,
             misplaced: 0,
             seen_id: 0,
             seen_date: Timestamp::MIN,
@@ -162,9 +168,12 @@ impl Window {
         }
     }
 
-    /// Takes the first so many out.
-    pub(super) fn take(&mut self, count: usize) -> Vec<Rank> {
-        self.kept.take(count)
+    /// Takes the first so many out, and reads on for those that are missing.
+    pub(super) async fn take(&mut self, write: &mut Write<'_>, count: usize) -> Outcome<Vec<Rank>> {
+        if self.reads_on && self.has_less_than(count) {
+            self.read_on(write, count - self.kept.len()).await?;
+        }
+        Ok(self.kept.take(count))
     }
 
     /// This one was taken out, and has another place than it was thought to have.
@@ -173,7 +182,10 @@ impl Window {
             self.kept.put(rank);
         }
         self.misplaced += 1;
-        self.reads_on &= self.misplaced <= FURTHER / 4;
+        if self.misplaced > MANY.max(self.followed / MOST_MISPLACED) {
+            self.reads_on = false;
+            self.size = self.size.max(MIXED);
+        }
     }
 
     /// These were taken out, and wait no longer, or others have locked them.
@@ -207,29 +219,17 @@ impl Window {
         }
     }
 
-    /// Brings it up to date for a claim of so many: adds what is new and leaves out what is taken, reads on if little is
-    /// left, and reads all anew if that is due.
+    /// Brings it up to date for a claim of so many: adds what is new and leaves out what is taken, and reads all anew if
+    /// that is due, or too little is left and cannot be read on.
     pub(super) async fn refresh(&mut self, write: &mut Write<'_>, count: usize) -> Outcome<()> {
         self.size = self.size.max(count);
         if self.looked_at.is_none() || write.now < self.seen_date || !self.look(write).await? {
             return self.read_all(write).await;
         }
-        if self.has_less_than(count.saturating_mul(RESERVE)) && self.reads_on {
-            self.read_on(write).await?;
-        }
-        if self.has_less_than(count) {
-            self.size = (self.size * 2).min(LARGEST.max(count));
-            self.read_all(write).await?;
-        }
-        Ok(())
-    }
-
-    /// Reads what follows on what is in mind, which is used up.
-    pub(super) async fn read_further(&mut self, write: &mut Write<'_>) -> Outcome<()> {
-        if self.reads_on {
-            self.read_on(write).await?;
-        }
-        if self.has_less_than(1) {
+        if !self.reads_on && self.has_less_than(count) {
+            if self.size >= MIXED {
+                self.size = (self.size * 2).min(LARGEST.max(count));
+            }
             self.read_all(write).await?;
         }
         Ok(())
@@ -237,13 +237,17 @@ impl Window {
 
     /// Sees to what has changed. Whether that is all that has: if not, all must be read anew.
     async fn look(&mut self, write: &mut Write<'_>) -> Outcome<bool> {
-        let is_due = self.looked_at.is_none_or(|at| at.elapsed() >= period(self.looking_took));
+        let mut is_due = self.looked_at.is_none_or(|at| at.elapsed() >= period(self.looking_took));
+        if is_due && self.headcount.is_none() {
+            return Ok(false);
+        }
+        if is_due && !self.is_whole() && !falls_to_this_one(write).await? {
+            self.looked_at = Some(Instant::now());
+            is_due = false;
+        }
         if !is_due {
             self.add_new(write, "").await?;
             return Ok(self.looked_at.is_some());
-        }
-        if self.headcount.is_none() {
-            return Ok(false);
         }
         let begun = Instant::now();
         let counting = headcount_of_all(write);
@@ -268,6 +272,9 @@ impl Window {
         // Our own key gives the first of a filter, or of all, with less work than counting is.
         let is_plain = index != CLAIM_INDEX && self.filter == ClaimFilter::default();
         let counting = if is_plain { headcount_of_all(write) } else { String::new() };
+        if !is_plain {
+            self.size = self.size.max(MIXED);
+        }
         // In one statement, and so of one moment. With a sort of what is due, unless our key has been added.
         let sql = format!(
             "(SELECT {WAITS} FROM {actions} a FORCE INDEX ({index}) WHERE {waits} \
@@ -286,7 +293,7 @@ impl Window {
             self.reach = Reach::UpTo(last);
         }
         self.reads_on = is_plain;
-        self.misplaced = 0;
+        (self.followed, self.misplaced) = (0, 0);
         self.seen_date = write.now;
         self.looked_at = Some(Instant::now());
         self.looking_took = begun.elapsed();
@@ -295,27 +302,29 @@ impl Window {
         Ok(())
     }
 
-    /// Reads those that follow on what is in mind by the plugin's key alone, which gives those of one priority and number
-    /// of attempts in order, among others. They are taken for such: what they are is known when they are claimed.
-    async fn read_on(&mut self, write: &mut Write<'_>) -> Outcome<()> {
+    /// Reads the next so many that follow on what is in mind by the plugin's key alone, which gives those of one priority
+    /// and number of attempts in order, among others. They are taken for such: what they are is known when they are
+    /// claimed.
+    async fn read_on(&mut self, write: &mut Write<'_>, count: usize) -> Outcome<()> {
         let Reach::UpTo((priority, attempts, due, id)) = self.reach else { return Ok(()) };
         let due = format_gmt((due > NO_DATE).then_some(due));
+        // What was stored since is added as new, and counted with it.
         let sql = format!(
-            "SELECT {FOLLOWS} FROM {} a FORCE INDEX ({PLUGIN_INDEX}) WHERE {} AND (a.scheduled_date_gmt > '{due}' \
-             OR (a.scheduled_date_gmt = '{due}' AND a.action_id > {id})) \
-             ORDER BY a.scheduled_date_gmt, a.action_id LIMIT {FURTHER}",
+            "SELECT {FOLLOWS} FROM {} a FORCE INDEX ({PLUGIN_INDEX}) WHERE {} AND a.action_id <= {} \
+             AND (a.scheduled_date_gmt > '{due}' OR (a.scheduled_date_gmt = '{due}' AND a.action_id > {id})) \
+             ORDER BY a.scheduled_date_gmt, a.action_id LIMIT {count}",
             write.tables().actions,
-            self.waits(write)
+            self.waits(write),
+            self.seen_id
         );
         let rows = write.rows(&sql).await?;
-        let before = self.kept.len();
         if let Some(Fact::Follows { id, due }) = rows.last().map(Fact::read).transpose()? {
             self.reach = Reach::UpTo((priority, attempts, due, id));
         }
-        self.misplaced = 0;
         self.learn(&rows, Reading::On)?;
-        // The last ones, or few among many others.
-        self.reads_on = rows.len() >= FURTHER && self.kept.len() >= before + FURTHER / 4;
+        self.followed += rows.len();
+        // Others may come after the last ones.
+        self.reads_on = rows.len() >= count;
         Ok(())
     }
 
@@ -324,12 +333,19 @@ impl Window {
         format!("{}{}", waits_at(write.now), conditions(write.tables(), &self.filter))
     }
 
-    /// What others have claimed since. Served by the plugin's key alone.
+    /// What others have claimed since, each or, unless it makes a difference which, all in one. Served by the plugin's
+    /// key alone.
     fn taken(&self, tables: &Tables) -> String {
+        let taken = format!(
+            "FROM {} a FORCE INDEX ({PLUGIN_INDEX}) WHERE a.claim_id > {} ORDER BY a.claim_id LIMIT {MOST_TAKEN}",
+            tables.actions, self.seen_claim
+        );
+        if !self.kept.is_empty() {
+            return format!("(SELECT {TAKEN} {taken})");
+        }
+        let all = all_taken(MOST_TAKEN, self.seen_id, &format_gmt(Some(self.seen_date)));
         format!(
-            "(SELECT {TAKEN} FROM {} a FORCE INDEX ({PLUGIN_INDEX}) WHERE a.claim_id > {} \
-             ORDER BY a.claim_id LIMIT {})",
-            tables.actions, self.seen_claim, self.size
+            "(SELECT {all} FROM (SELECT a.claim_id, a.action_id, a.scheduled_date_gmt {taken}) a)"
         )
     }
 
@@ -375,9 +391,11 @@ impl Window {
                 List(hints.iter())
             );
         }
-        let taken = self.taken(tables);
-        let _ =
-            write!(sql, " UNION ALL SELECT {GREATEST} FROM {actions} UNION ALL {taken}{beside}");
+        let _ = write!(sql, " UNION ALL SELECT {GREATEST} FROM {actions}");
+        // Else it is seen to when it is this one's turn.
+        if !self.kept.is_empty() || !beside.is_empty() {
+            let _ = write!(sql, " UNION ALL {}{beside}", self.taken(tables));
+        }
         let rows = match write.rows(&sql).await {
             Ok(rows) => rows,
             Err(trouble) => {
@@ -422,12 +440,19 @@ impl Window {
                         headcount.remove(id);
                     }
                 }
+                Fact::AllTaken { claim, seen } => {
+                    self.seen_claim = self.seen_claim.max(claim);
+                    if let Some(headcount) = &mut self.headcount {
+                        headcount.subtract(seen);
+                    }
+                }
+                Fact::TooManyTaken => taken = MOST_TAKEN,
                 Fact::Greatest(id) => greatest = greatest.max(id),
                 Fact::Wait(headcount) => told = Some(headcount),
             }
         }
         self.seen_id = greatest;
-        if taken >= self.size {
+        if taken >= MOST_TAKEN {
             // There may be more of them.
             self.looked_at = None;
         }
@@ -458,6 +483,16 @@ fn waits_at(now: Timestamp) -> String {
     )
 }
 
+/// Whether this process is to count a long backlog now. One that does is enough, as it claims what it finds; so each of
+/// several does it with a chance that makes it one of them on average.
+async fn falls_to_this_one(write: &mut Write<'_>) -> Outcome<bool> {
+    // Remote workers have no process that anybody here knows, and claim with filters.
+    let sql = format!("SELECT COUNT(process) FROM {}", write.tables().runners);
+    let rows = write.rows(&sql).await?;
+    let runners: u32 = rows.first().map(|row| row.number(0)).transpose()?.unwrap_or(1);
+    Ok(rand::random_range(0..runners.max(1)) == 0)
+}
+
 /// A part of a statement that counts all that wait and are due. Served by the plugin's key alone.
 fn headcount_of_all(write: &Write<'_>) -> String {
     format!(
@@ -475,7 +510,7 @@ mod tests {
     fn all_is_read_anew_soon_also_when_reading_it_was_held_up() {
         let seconds = Duration::from_secs_f64;
         assert_eq!(period(seconds(0.001)), PERIOD);
-        assert_eq!(period(seconds(0.1)), seconds(5.0));
+        assert_eq!(period(seconds(0.1)), seconds(10.0));
         // As when a node of a cluster is lost, and the others wait until they are certain.
         assert_eq!(period(seconds(5.0)), LONGEST_PERIOD);
     }

@@ -19,6 +19,10 @@ pub(super) enum Fact {
     Follows { id: ActionId, due: Timestamp },
     /// A claim has taken an action that was due at this date.
     Taken { claim: i64, id: ActionId, due: Timestamp },
+    /// This is the last claim that took any, and these of them had been seen before.
+    AllTaken { claim: i64, seen: Headcount },
+    /// More were taken than one looks at.
+    TooManyTaken,
     /// This is the greatest id there is.
     Greatest(i64),
     /// So many wait.
@@ -41,6 +45,16 @@ pub(super) const GREATEST: &str = "2, COALESCE(MAX(action_id), 0), NULL, NULL, N
 /// Of all that wait.
 pub(super) const HEADCOUNT: &str = "3, BIT_XOR(a.action_id), NULL, COUNT(*), NULL";
 
+/// Of all that are taken, unless there are so many or more; of those up to this id and date, which have been seen, it is
+/// told which.
+pub(super) fn all_taken(most: usize, seen_id: i64, seen_date: &str) -> String {
+    let is_seen = format!("a.action_id <= {seen_id} AND a.scheduled_date_gmt <= '{seen_date}'");
+    format!(
+        "IF(COUNT(*) < {most}, 5, 6), BIT_XOR(IF({is_seen}, a.action_id, 0)), NULL, \
+         CAST(COALESCE(SUM({is_seen}), 0) AS SIGNED), COALESCE(MAX(a.claim_id), 0)"
+    )
+}
+
 /// A date that is none comes before all others.
 pub(super) const NO_DATE: Timestamp = Timestamp::MIN;
 
@@ -56,6 +70,11 @@ impl Fact {
             2 => Self::Greatest(row.number(1)?),
             3 => Self::Wait(Headcount { count: row.number(3)?, ids: row.number(1)? }),
             4 => Self::Follows { id: row.action_id(1)?, due },
+            5 => {
+                let seen = Headcount { count: row.number(3)?, ids: row.number(1)? };
+                Self::AllTaken { claim: row.number(4)?, seen }
+            }
+            6 => Self::TooManyTaken,
             _ => return Err(unreadable(0, "it is no kind of fact")),
         })
     }

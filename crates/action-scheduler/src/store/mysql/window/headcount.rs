@@ -17,8 +17,12 @@ impl Headcount {
     }
 
     pub(super) fn remove(&mut self, id: ActionId) {
-        self.count = self.count.wrapping_sub(1);
-        self.ids ^= id.get().cast_unsigned();
+        self.subtract(Self { count: 1, ids: id.get().cast_unsigned() });
+    }
+
+    pub(super) fn subtract(&mut self, other: Self) {
+        self.count = self.count.wrapping_sub(other.count);
+        self.ids ^= other.ids;
     }
 }
 

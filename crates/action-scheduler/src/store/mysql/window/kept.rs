@@ -24,6 +24,10 @@ impl Kept {
         self.ranks.len()
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.ranks.is_empty()
+    }
+
     pub(super) fn last(&self) -> Option<Rank> {
         self.ranks.last().copied()
     }
