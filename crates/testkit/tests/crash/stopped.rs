@@ -1,20 +1,26 @@
 //! Processes that hold still for longer than their lease, and then go on.
 
+use std::fs::File;
 use std::time::Duration;
 
 use crate::processes::frozen;
 use crate::processes::worker::{Scene, Worker};
 
-/// Freezes a worker at a moment when it does not hold SQLite's lock, as then nobody else could write.
+/// Freezes a worker at a moment when it has neither SQLite's lock nor its turn to write, as then nobody else could write.
 fn freeze_unlocked(scene: &Scene, worker: &Worker) {
-    let file = rusqlite::Connection::open(scene.folder.database()).unwrap();
+    let database = scene.folder.database();
+    let file = rusqlite::Connection::open(&database).unwrap();
     file.busy_timeout(Duration::ZERO).unwrap();
     loop {
         worker.freeze();
-        match file.execute_batch("BEGIN IMMEDIATE; ROLLBACK") {
-            Ok(()) => return,
-            Err(_) => worker.thaw(),
+        // The worker has the store open, so that its log is there.
+        let turn = File::open(format!("{}-wal", database.display())).unwrap();
+        let is_nobodys_turn = turn.try_lock().is_ok();
+        drop(turn);
+        if is_nobodys_turn && file.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_ok() {
+            return;
         }
+        worker.thaw();
     }
 }
 
