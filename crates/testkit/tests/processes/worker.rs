@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use action_scheduler::{ActionId, Scheduler, Status};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use testkit::crash::{Folder, Orders};
 
 /// A store, and a folder that is kept for a look when the test fails; one test at a time, as each needs all the
@@ -126,9 +126,12 @@ impl Worker {
         assert!(self.child.wait().unwrap().success());
     }
 
-    /// SIGSTOP: it holds still until [`Worker::thaw`].
+    /// SIGSTOP: it holds still, all of it, until [`Worker::thaw`].
     pub fn freeze(&self) {
         self.signal(Signal::STOP);
+        // The signal only begins it: a thread that runs goes on until it has heard of it.
+        let pid = Pid::from_child(&self.child);
+        waitid(WaitId::Pid(pid), WaitIdOptions::STOPPED).unwrap();
     }
 
     /// SIGCONT.
