@@ -23,14 +23,18 @@ struct Shop {
     go_on: Arc<Notify>,
     /// Told when an attempt has come to its end.
     ended: Arc<Notify>,
+    /// Holds up the first of the calls that are slow.
+    slow: StandStill,
     _folder: tempfile::TempDir,
 }
 
-async fn open(policy: Policy) -> Shop {
+async fn open_with_slow(call: Call, policy: Policy) -> Shop {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("shop.db");
     let inner = Arc::new(SqliteStore::open(file.to_str().unwrap(), Clock::system()).await.unwrap());
     let store = Arc::new(FaultyStore::new(inner));
+    let slow = StandStill::default();
+    store.stand_still_before(call, slow.clone());
     let (go_on, ended) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let tell = Arc::clone(&ended);
     let observer = move |event: &Event| {
@@ -52,7 +56,7 @@ async fn open(policy: Policy) -> Shop {
         }
     };
     scheduler.on("talk", talk).unwrap();
-    Shop { scheduler, store, go_on, ended, _folder: folder }
+    Shop { scheduler, store, go_on, ended, slow, _folder: folder }
 }
 
 impl Shop {
@@ -78,15 +82,13 @@ async fn a_moment() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_handler_says_stands_before_its_result_however_slow_the_log_is() {
-    let shop = open(Policy::default()).await;
-    let slow = StandStill::default();
-    shop.store.stand_still_before(Call::AppendLog, slow.clone());
+    let shop = open_with_slow(Call::AppendLog, Policy::default()).await;
     let log = shop
         .log_of_a_run(async |_| {
-            slow.begun.notified().await;
+            shop.slow.begun.notified().await;
             shop.go_on.notify_one();
             a_moment().await;
-            slow.go_on.notify_one();
+            shop.slow.go_on.notify_one();
         })
         .await;
     assert_eq!(log, [Step::Created, Step::Started, Step::Note, Step::Complete]);
@@ -94,14 +96,12 @@ async fn what_a_handler_says_stands_before_its_result_however_slow_the_log_is() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_handler_says_is_kept_while_the_store_is_away() {
-    let shop = open(Policy::default()).await;
-    let slow = StandStill::default();
-    shop.store.stand_still_before(Call::AppendLog, slow.clone());
+    let shop = open_with_slow(Call::AppendLog, Policy::default()).await;
     let log = shop
         .log_of_a_run(async |_| {
-            slow.begun.notified().await;
+            shop.slow.begun.notified().await;
             shop.store.go_away();
-            slow.go_on.notify_one();
+            shop.slow.go_on.notify_one();
             shop.go_on.notify_one();
             until("it is refused", async || shop.store.refused() > 0).await;
             shop.store.come_back();
@@ -114,15 +114,13 @@ async fn what_a_handler_says_is_kept_while_the_store_is_away() {
 async fn how_an_attempt_ended_after_its_time_stands_after_its_timeout_however_slow_that_is() {
     let millis = Duration::from_millis;
     let policy = Policy { timeout: millis(20), kill_after: millis(40), ..Policy::default() };
-    let shop = open(policy).await;
-    let slow = StandStill::default();
-    shop.store.stand_still_before(Call::Finish, slow.clone());
+    let shop = open_with_slow(Call::Finish, policy).await;
     let log = shop
         .log_of_a_run(async |_| {
-            slow.begun.notified().await;
+            shop.slow.begun.notified().await;
             shop.ended.notified().await;
             a_moment().await;
-            slow.go_on.notify_one();
+            shop.slow.go_on.notify_one();
         })
         .await;
     assert_eq!(log, [Step::Created, Step::Started, Step::Note, Step::TimedOut, Step::Failed]);

@@ -11,17 +11,15 @@ use super::Site;
 /// More than is kept in mind at first, and more than is read on at once.
 const LENGTH: usize = 90_000;
 
-/// Of so many one is less urgent than the others.
-const LESS_URGENT: usize = 10;
-
 const BATCH: u32 = 9_000;
 
 impl Site {
-    /// Stores a backlog as the plugin stores actions; those with smaller ids are due earlier.
-    async fn put_backlog(&mut self) {
+    /// Stores a backlog as the plugin stores actions; those with smaller ids are due earlier, and of so many one is less
+    /// urgent than the others.
+    async fn put_backlog(&mut self, less_urgent: usize) {
         let noon = self.now().strftime("%Y-%m-%d %H:%M:%S");
         let due = format!("DATE_SUB('{noon}', INTERVAL {LENGTH} - seq SECOND)");
-        let urgency = format!("IF(seq % {LESS_URGENT} = 0, 20, 10)");
+        let urgency = format!("IF(seq % {less_urgent} = 0, 20, 10)");
         self.sql(format!(
             "INSERT INTO wp_actionscheduler_actions (hook, status, scheduled_date_gmt, scheduled_date_local, priority, \
              args, schedule, group_id, attempts, claim_id) SELECT 'a', 'pending', {due}, {due}, {urgency}, '[]', \
@@ -41,8 +39,17 @@ impl Site {
 
 #[tokio::test]
 async fn it_is_worked_through_in_claim_order() {
+    is_worked_through_in_claim_order(10).await;
+}
+
+#[tokio::test]
+async fn it_is_worked_through_in_claim_order_where_every_other_one_comes_later() {
+    is_worked_through_in_claim_order(2).await;
+}
+
+async fn is_worked_through_in_claim_order(less_urgent: usize) {
     let mut site = Site::new().await;
-    site.put_backlog().await;
+    site.put_backlog(less_urgent).await;
     let runner = site.runner().await;
     let claims = site.claims_all(runner).await;
     let actions = || claims.iter().flat_map(|claim| &claim.actions);
@@ -56,7 +63,7 @@ async fn it_is_worked_through_in_claim_order() {
 #[tokio::test]
 async fn what_the_plugin_puts_back_at_its_beginning_is_found() {
     let mut site = Site::new().await;
-    site.put_backlog().await;
+    site.put_backlog(10).await;
     let theirs = site.plugin_claims(3).await;
     let runner = site.runner().await;
     assert!(site.claim(runner, 10).await.is_some());
@@ -78,7 +85,7 @@ async fn what_the_plugin_puts_back_at_its_beginning_is_found() {
 #[tokio::test]
 async fn several_take_each_action_once_and_leave_none() {
     let mut site = Site::new().await;
-    site.put_backlog().await;
+    site.put_backlog(10).await;
     let stores = [site.share().await, site.share().await, site.share().await];
     let mut runners = Vec::new();
     for _ in &stores {
